@@ -1,0 +1,41 @@
+"""What differs between dev and prod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class EnvironmentProfile:
+    """Sizes, schedules and retentions of one environment.
+
+    ``schedule`` is cron in UTC, or None for runs by hand only; retentions are in days.
+    """
+
+    emr_core_nodes: int
+    schedule: str | None
+    log_retention_days: int
+    data_retention_days: int
+    checkpoint_store: Literal["s3", "dynamodb"]
+    s3_access_logging: bool
+
+
+PROFILES: dict[str, EnvironmentProfile] = {
+    "dev": EnvironmentProfile(
+        emr_core_nodes=2,
+        schedule=None,
+        log_retention_days=7,
+        data_retention_days=90,
+        checkpoint_store="s3",
+        s3_access_logging=False,
+    ),
+    "prod": EnvironmentProfile(
+        emr_core_nodes=5,
+        schedule="0 3 * * *",
+        log_retention_days=90,
+        data_retention_days=365,
+        checkpoint_store="dynamodb",
+        s3_access_logging=True,
+    ),
+}

@@ -1,0 +1,92 @@
+"""The Spark jobs: one name for module, Airflow task and EMR step, and the arguments each is given.
+
+DAGs build steps from here without importing the jobs; a test parses every rendered step with
+that job's own argument parser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.project_config import Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """A Spark job that runs as one EMR step.
+
+    ``table`` is the ICEBERG_TABLE argument: a table, or the prefix of the tables that it writes.
+    """
+
+    name: str
+    table: str
+    doc: str
+    time_limit_minutes: int = 60
+
+    @property
+    def module_file(self) -> str:
+        """The entry script below emr_jobs/."""
+        return f"{self.name}.py"
+
+
+KPI_JOBS = (
+    Job("kpi_sensor_health", "sensor_health", "Faulty share per sensor, sensors per status"),
+    Job("kpi_temp_humidity", "temp_humidity_kpis", "Climate per day and place"),
+    Job("kpi_event_geo", "event_geo_kpis", "Events per day and type, faulty events per place"),
+)
+
+JOBS: dict[str, Job] = {job.name: job for job in KPI_JOBS}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Where a published job bundle lies: the folder of the entry scripts and the zip of their packages."""
+
+    uri: str
+
+    def script(self, job: Job) -> str:
+        """URI of a job's entry script."""
+        return f"{self.uri}{job.module_file}"
+
+    @property
+    def packages(self) -> str:
+        """URI of the zip that goes to --py-files."""
+        return f"{self.uri}packages.zip"
+
+
+KILL_AFTER_SECONDS = 60
+"""A step that ignores its time limit is killed this much later."""
+
+
+def spark_submit_arguments(job: Job, settings: Settings, bundle: Bundle, *options: str) -> list[str]:
+    """The spark-submit command of a job, as EMR's command-runner.jar takes it.
+
+    ``timeout`` bounds it: a hung step is never idle, so auto-termination alone would not end the
+    cluster.
+    """
+    return [
+        "timeout",
+        f"--kill-after={KILL_AFTER_SECONDS}",
+        str(job.time_limit_minutes * 60),
+        "spark-submit",
+        "--py-files",
+        bundle.packages,
+        bundle.script(job),
+        settings.bronze_path,
+        settings.glue_database,
+        job.table,
+        settings.iceberg_warehouse,
+        *options,
+    ]
+
+
+def emr_step(job: Job, settings: Settings, bundle: Bundle, *options: str) -> dict[str, object]:
+    """The job as a step of AddJobFlowSteps: named like the job; a failure leaves the other steps alone."""
+    return {
+        "Name": job.name,
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": spark_submit_arguments(job, settings, bundle, *options),
+        },
+    }

@@ -1,0 +1,23 @@
+"""Names that users and other systems rely on: the same string everywhere, from here."""
+
+from __future__ import annotations
+
+PROJECT = "clickstream-etl"
+STREAM = "clickstream-input-stream"
+DELIVERY_STREAM = "clickstream-firehose-delivery"
+FIREHOSE_ROLE = "FirehoseDeliveryRole"
+BRONZE_TABLE = "clickstream_raw"
+ATHENA_WORKGROUP = "clickstream-analytics"
+CHECKPOINT_TABLE = "lakehouse-checkpoints"
+SPARK_CATALOG = "glue"
+DAG_ID = "clickstream_emr_kpis"
+
+
+def stack_name(environment: str, concern: str | None = None) -> str:
+    """Name of a CloudFormation stack: the buckets' is ``clickstream-etl-ENV``, others append their concern.
+
+    >>> stack_name("dev"), stack_name("prod", "streaming")
+    ('clickstream-etl-dev', 'clickstream-etl-prod-streaming')
+    """
+    base = f"{PROJECT}-{environment}"
+    return f"{base}-{concern}" if concern else base

@@ -1,0 +1,131 @@
+"""Frozen settings of one deployment, read from a mapping (an environment, a parsed ``.env``).
+
+Nothing here reads the environment: the edges (command lines, DAG tasks, the quick start) do,
+and hand a mapping in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from config.environments import PROFILES, EnvironmentProfile
+
+DEFAULT_REGION = "eu-north-1"
+DEFAULT_DATABASE = "analytics"
+
+_BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+
+
+class ConfigError(ValueError):
+    """The settings are unusable; the message lists every problem, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"{len(problems)} problem(s) in the settings (set them in the environment or in .env; "
+            f".env.example explains each):\n{listed}"
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where one deployment keeps its data.
+
+    Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``.
+    """
+
+    bronze_bucket: str
+    iceberg_bucket: str
+    scripts_bucket: str
+    logs_bucket: str
+    aws_region: str = DEFAULT_REGION
+    glue_database: str = DEFAULT_DATABASE
+    environment: str = "dev"
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
+        """Build settings from environment-style names (``BRONZE_BUCKET``, ``AWS_REGION``, ...).
+
+        Other names in the mapping are ignored: it is usually a whole environment.
+
+        Raises:
+            ConfigError: naming every missing or malformed variable at once.
+        """
+
+        def read(name: str, default: str = "") -> str:
+            return (mapping.get(name) or "").strip() or default
+
+        problems: list[str] = []
+
+        def matching(name: str, pattern: re.Pattern[str], hint: str, default: str = "") -> str:
+            value = read(name, default)
+            if not value:
+                problems.append(f"{name} is not set: {hint}")
+            elif not pattern.fullmatch(value):
+                problems.append(f"{name}={value!r} is malformed: {hint}")
+            return value
+
+        bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
+        settings = cls(
+            bronze_bucket=matching("BRONZE_BUCKET", _BUCKET, bucket_hint),
+            iceberg_bucket=matching("ICEBERG_BUCKET", _BUCKET, bucket_hint),
+            scripts_bucket=matching("SCRIPTS_BUCKET", _BUCKET, bucket_hint),
+            logs_bucket=matching("LOGS_BUCKET", _BUCKET, bucket_hint),
+            aws_region=matching("AWS_REGION", _REGION, "an AWS region such as eu-north-1", DEFAULT_REGION),
+            glue_database=matching(
+                "GLUE_DATABASE", _DATABASE, "lower-case letters, digits and underscores", DEFAULT_DATABASE
+            ),
+            environment=read("ENVIRONMENT", "dev"),
+        )
+        if settings.environment not in PROFILES:
+            problems.append(
+                f"ENVIRONMENT={settings.environment!r} is unknown: use one of {', '.join(PROFILES)}"
+            )
+        if problems:
+            raise ConfigError(problems)
+        return settings
+
+    @property
+    def profile(self) -> EnvironmentProfile:
+        """What differs between dev and prod."""
+        return PROFILES[self.environment]
+
+    @property
+    def bronze_path(self) -> str:
+        """Folder of the Parquet files that Firehose delivers, with ``dt=``/``hour=`` below (arrival, UTC)."""
+        return f"s3://{self.bronze_bucket}/clickstream/"
+
+    @property
+    def conversion_errors_path(self) -> str:
+        """Folder of the records that Firehose could not convert."""
+        return f"s3://{self.bronze_bucket}/clickstream-errors/"
+
+    @property
+    def manifests_path(self) -> str:
+        """Folder of the producers' manifests."""
+        return f"s3://{self.bronze_bucket}/manifests/"
+
+    @property
+    def iceberg_warehouse(self) -> str:
+        """Root of the Iceberg tables."""
+        return f"s3://{self.iceberg_bucket}/"
+
+    @property
+    def bundles_path(self) -> str:
+        """Folder of the content-addressed job bundles."""
+        return f"s3://{self.scripts_bucket}/bundles/"
+
+    @property
+    def emr_log_uri(self) -> str:
+        """LogUri of the clusters: logs land at CLUSTER/steps/STEP/{stdout,stderr,controller}.gz below it."""
+        return f"s3://{self.logs_bucket}/emr-logs/"
+
+    @property
+    def athena_output(self) -> str:
+        """Where Athena writes its results."""
+        return f"s3://{self.logs_bucket}/athena-results/"

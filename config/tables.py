@@ -1,0 +1,162 @@
+"""One specification per table: the only place that says columns, types, partitions, order and upkeep.
+
+DDL, Spark schemas, the bronze table in the CloudFormation template and docs/tables.md come from
+here or are checked against it by a test. Types are Spark SQL's (Hive's for bronze: the same words).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from config import names
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, its Spark SQL type and what it means, with the unit."""
+
+    name: str
+    type: str
+    doc: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table of the lake.
+
+    ``key`` names the columns that identify a row. ``partition`` holds Iceberg transforms as SQL
+    (``days(event_time)``), or plain column names for bronze. ``sort`` is the write order.
+    """
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    format: Literal["iceberg", "parquet"] = "iceberg"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def schema_ddl(self) -> str:
+        """The columns as a Spark DDL schema string, keys and other required columns NOT NULL."""
+        return ", ".join(
+            f"`{column.name}` {column.type}{'' if column.nullable else ' NOT NULL'}"
+            for column in self.columns
+        )
+
+
+EVENT_COLUMNS = (
+    Column("sensor_id", "bigint", "Number of the sensor, 42 = SENSOR_0042"),
+    Column("temperature", "double", "Air temperature, °C; null when not measured"),
+    Column("humidity", "double", "Relative humidity, percent; null when not measured"),
+    Column("location", "struct<latitude:double,longitude:double>", "Place of the measurement, degrees"),
+    Column("status", "string", "State of the sensor: active, inactive, faulty, maintenance, or a new one"),
+    Column("event_type", "string", "What the event reports"),
+    Column("timestamp", "bigint", "When it was measured, epoch seconds UTC"),
+    Column("uuid", "string", "Identity of the event, together with timestamp"),
+)
+"""The fields of an event as it travels on the stream (JSON) and lies in bronze (Parquet)."""
+
+BRONZE = TableSpec(
+    name=names.BRONZE_TABLE,
+    doc="Events as Firehose delivered them, partitioned by arrival (UTC).",
+    columns=EVENT_COLUMNS,
+    key=("uuid", "timestamp"),
+    partition=("dt", "hour"),
+    format="parquet",
+)
+
+BRONZE_PARTITION_COLUMNS = (
+    Column("dt", "string", "Arrival date, UTC, YYYY-MM-DD"),
+    Column("hour", "string", "Arrival hour, UTC, 00 to 23"),
+)
+
+_LATITUDE = Column("latitude", "double", "Degrees, rounded to 6 decimals", nullable=False)
+_LONGITUDE = Column("longitude", "double", "Degrees, rounded to 6 decimals", nullable=False)
+_DAY = Column("day", "date", "UTC date of the measurement", nullable=False)
+
+SENSOR_HEALTH = TableSpec(
+    name="sensor_health",
+    doc="How often each sensor reported itself faulty, over all retained events.",
+    columns=(
+        Column("sensor_id", "bigint", "Number of the sensor", nullable=False),
+        Column("faulty_count", "bigint", "Events with status faulty", nullable=False),
+        Column("total_count", "bigint", "All events of the sensor", nullable=False),
+        Column("faulty_pct", "double", "Share of faulty events, 0..100, 2 decimals, half up", nullable=False),
+    ),
+    key=("sensor_id",),
+    sort=("sensor_id",),
+)
+
+STATUS_HEALTH = TableSpec(
+    name="status_health",
+    doc="How many distinct sensors reported each status, over all retained events.",
+    columns=(
+        Column("status", "string", "Reported state", nullable=False),
+        Column("sensor_count", "bigint", "Distinct sensors that reported it", nullable=False),
+    ),
+    key=("status",),
+    sort=("status",),
+)
+
+TEMP_HUMIDITY_KPIS = TableSpec(
+    name="temp_humidity_kpis",
+    doc="Climate per day and place. Nulls are skipped; a place where all are null keeps its row.",
+    columns=(
+        _DAY,
+        _LATITUDE,
+        _LONGITUDE,
+        Column("avg_temp", "double", "Mean air temperature, °C"),
+        Column("min_temp", "double", "Lowest air temperature, °C"),
+        Column("max_temp", "double", "Highest air temperature, °C"),
+        Column("avg_humidity", "double", "Mean relative humidity, percent"),
+        Column("min_humidity", "double", "Lowest relative humidity, percent"),
+        Column("max_humidity", "double", "Highest relative humidity, percent"),
+    ),
+    key=("day", "latitude", "longitude"),
+    partition=("months(day)",),
+    sort=("day", "latitude", "longitude"),
+)
+
+EVENT_GEO_KPIS_EVENTS = TableSpec(
+    name="event_geo_kpis_events",
+    doc="Events per day and type.",
+    columns=(
+        _DAY,
+        Column("event_type", "string", "What the events report", nullable=False),
+        Column("event_count", "bigint", "Number of events", nullable=False),
+    ),
+    key=("day", "event_type"),
+    partition=("months(day)",),
+    sort=("day", "event_type"),
+)
+
+EVENT_GEO_KPIS_FAULTY_GEO = TableSpec(
+    name="event_geo_kpis_faulty_geo",
+    doc="Faulty events per place, over all retained events.",
+    columns=(
+        _LATITUDE,
+        _LONGITUDE,
+        Column("faulty_count", "bigint", "Events with status faulty", nullable=False),
+    ),
+    key=("latitude", "longitude"),
+    sort=("latitude", "longitude"),
+)
+
+KPI_TABLES = (
+    SENSOR_HEALTH,
+    STATUS_HEALTH,
+    TEMP_HUMIDITY_KPIS,
+    EVENT_GEO_KPIS_EVENTS,
+    EVENT_GEO_KPIS_FAULTY_GEO,
+)
+"""The five KPI tables, in the order in which they are shown."""
+
+TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (BRONZE, *KPI_TABLES)}

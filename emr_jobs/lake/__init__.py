@@ -1,0 +1,1 @@
+"""Reading and writing the lake: Spark session, Iceberg tables, publishing."""

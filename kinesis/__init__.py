@@ -1,0 +1,1 @@
+"""Sending sensor events to the stream."""
