@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run test test-fast lint format bench clean
+.PHONY: help setup run test test-fast lint format lock bench clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: setup ## ruff and mypy, nothing fixed
 format: setup ## Let ruff fix what it can
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+lock: setup ## Resolve pyproject.toml into requirements.lock again
+	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
 
 clean: ## Remove the state of local runs (.local); the packages in .venv stay
 	@rm -rf .local
