@@ -29,8 +29,6 @@ def forget_credentials() -> None:
         del os.environ[name]
     os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "test"
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true"
-    )  # noqa: S106
 
 
 def main() -> int:
