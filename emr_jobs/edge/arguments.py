@@ -92,7 +92,7 @@ def job_parser(job: Job) -> argparse.ArgumentParser:
             f"  spark-submit --py-files packages.zip {job.module_file} \\\n"
             f"    s3://my-bronze/clickstream/ analytics {job.table} s3://my-iceberg/\n\n"
             f"Iceberg tables are reached through the Spark catalog {names.SPARK_CATALOG!r}. A missing or\n"
-            "empty BRONZE_PATH creates the tables where they are absent and leaves existing ones as they are.\n"
+            "empty BRONZE_PATH creates the tables where absent and leaves existing ones as they are.\n"
             "The last line on stdout is a JSON object: rows read, rejected by reason, duplicates, published."
         ),
     )

@@ -46,9 +46,13 @@ def read_bronze(spark: SparkSession, path: str, spec: TableSpec = BRONZE) -> Dat
 def _arrival_hour(files: DataFrame) -> Column:
     """Start of the arrival hour; Spark has inferred dt as a date and hour as an int, if well-formed."""
     if not {"dt", "hour"} <= set(files.columns):
-        return F.lit(None).cast("timestamp")
+        return _unknown_arrival_hour()
     hours = F.unix_date(F.col("dt").cast("date")).cast("bigint") * 24 + F.col("hour").cast("bigint")
     return F.timestamp_seconds(hours * 3600)
+
+
+def _unknown_arrival_hour() -> Column:
+    return F.lit(None).cast("timestamp").alias("arrival_hour")
 
 
 def read_events_table(spark: SparkSession, database: str, source: str) -> DataFrame | None:
@@ -66,9 +70,7 @@ def read_events_table(spark: SparkSession, database: str, source: str) -> DataFr
     own = set(events.columns)
     return events.select(
         *BRONZE.column_names,
-        F.col("arrival_hour")
-        if "arrival_hour" in own
-        else F.lit(None).cast("timestamp").alias("arrival_hour"),
+        F.col("arrival_hour") if "arrival_hour" in own else _unknown_arrival_hour(),
         F.col("source_file") if "source_file" in own else F.col("_file").alias("source_file"),
         F.col("source_row") if "source_row" in own else F.col("_pos").alias("source_row"),
     )

@@ -59,7 +59,7 @@ def require_iceberg(spark: SparkSession) -> None:
     if not spark._jvm.org.apache.spark.util.Utils.classIsLoadable(_CATALOG_CLASS):
         spark.stop()
         raise LakeError(
-            f"Iceberg is not on Spark's class path ({_CATALOG_CLASS} cannot be loaded). On EMR: classification "
-            "iceberg-defaults with iceberg.enabled=true. Elsewhere: spark-submit --packages "
+            f"Iceberg is not on Spark's class path ({_CATALOG_CLASS} cannot be loaded). On EMR: "
+            "classification iceberg-defaults with iceberg.enabled=true. Elsewhere: spark-submit --packages "
             "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.1"
         )

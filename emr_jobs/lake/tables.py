@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config import names
-from config.tables import TableSpec
+from config.tables import Column, TableSpec
 from emr_jobs.lake.errors import ConcurrentPublishError, SchemaMismatchError
 
 logger = logging.getLogger(__name__)
@@ -52,16 +52,18 @@ def ensure_table(spark: SparkSession, name: str, spec: TableSpec) -> None:
 
 def create_statement(name: str, spec: TableSpec) -> str:
     """The DDL of a table, every column with its meaning as a comment."""
-    columns = ",\n  ".join(
-        f"`{column.name}` {column.type}{'' if column.nullable else ' NOT NULL'} COMMENT {_literal(column.doc)}"
-        for column in spec.columns
-    )
+    columns = ",\n  ".join(map(_column_definition, spec.columns))
     partitions = f"\nPARTITIONED BY ({', '.join(spec.partition)})" if spec.partition else ""
     properties = ", ".join(f"{_literal(key)}={_literal(value)}" for key, value in TABLE_PROPERTIES.items())
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n)\nUSING iceberg{partitions}\n"
         f"COMMENT {_literal(spec.doc)}\nTBLPROPERTIES ({properties})"
     )
+
+
+def _column_definition(column: Column) -> str:
+    required = "" if column.nullable else " NOT NULL"
+    return f"`{column.name}` {column.type}{required} COMMENT {_literal(column.doc)}"
 
 
 def _literal(text: str) -> str:
@@ -85,7 +87,7 @@ def _require_schema(spark: SparkSession, name: str, spec: TableSpec) -> None:
 
 def current_snapshot(spark: SparkSession, name: str) -> int | None:
     """Id of the table's current snapshot, None for a table that was never written to."""
-    row = spark.sql(f"SELECT snapshot_id FROM {name}.refs WHERE name = 'main'").first()
+    row = spark.table(f"{name}.refs").where("name = 'main'").select("snapshot_id").first()
     return row.snapshot_id if row else None
 
 
