@@ -41,7 +41,7 @@ def checked_update(update_destination: Any) -> Any:
 
     def update(self: FirehoseBackend, delivery_stream_name: str, *args: Any, **kwargs: Any) -> None:
         stream = self.delivery_streams.get(delivery_stream_name)
-        before = copy.deepcopy((stream.destinations, stream.version_id)) if stream else None
+        before = copy.deepcopy([stream.destinations, stream.version_id]) if stream else []
         update_destination(self, delivery_stream_name, *args, **kwargs)
         try:
             _check(stream)
