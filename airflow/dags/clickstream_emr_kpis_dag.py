@@ -7,7 +7,7 @@
 | `create_cluster` | starts this run's EMR cluster and waits until it is ready |
 | `kpi_...` | one EMR step each: reads the bronze events, writes Iceberg tables (its assets) |
 | `terminate_cluster` | ends the cluster, whatever happened before |
-| `all_kpis_done` | fails with any of the jobs, so that a run with half the tables is never green |
+| `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 
@@ -21,15 +21,14 @@ task, or marking it as failed, cancels its step. A step has a time limit; an idl
 
 from __future__ import annotations
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import Param, TaskGroup, TriggerRule, dag
+from airflow.sdk import Param, TaskGroup, dag
 
 from config import names
 from config.jobs import KPI_JOBS
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
-from lakehouse.tasks import EMR_ARGUMENTS, check_settings, publish_bundle, step_wait_limit
+from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
 
 JOB_NAMES = [job.name for job in KPI_JOBS]
 WAIT_LIMIT = step_wait_limit(KPI_JOBS)
@@ -78,8 +77,7 @@ def clickstream_emr_kpis() -> None:
     terminate = TerminateRunClusterOperator(
         task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
     )
-    # A teardown that can fail the run hides its upstream tasks from the run's verdict: this leaf shows them.
-    all_done = EmptyOperator(task_id="all_kpis_done", trigger_rule=TriggerRule.NONE_FAILED)
+    verdict = all_jobs_done()
 
     with TaskGroup("kpis", prefix_group_id=False) as kpis:
         for job in KPI_JOBS:
@@ -93,9 +91,10 @@ def clickstream_emr_kpis() -> None:
                 **EMR_ARGUMENTS,
             )
 
-    # As setups they run again when a job is cleared; with one of them done, the teardown runs.
+    # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
-    steps >> create >> kpis >> [all_done, terminate]
+    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
+    steps >> create >> kpis >> [verdict, terminate]
 
 
 clickstream_emr_kpis()

@@ -1,4 +1,4 @@
-"""Tasks that begin a run on EMR, and what later tasks take from them."""
+"""Tasks that begin and judge a run on EMR, and what other tasks take from them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from config.cluster import run_job_flow_request
 from config.jobs import JOBS, KILL_AFTER_SECONDS, Job, emr_step
@@ -60,6 +61,26 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     checked = Settings(**settings)
     bundle = publish(boto3.client("s3", region_name=checked.aws_region), checked)
     return {name: emr_step(JOBS[name], checked, bundle) for name in job_names}
+
+
+@task
+def all_jobs_done() -> None:
+    """Give the run its verdict: it is as red as its worst job.
+
+    It is a teardown, so that it runs whatever happened, and so that it is not skipped when someone
+    marks the whole run as failed: a teardown that may fail the run hides all that is before it, and
+    the run would end green once the cluster is gone.
+
+    Raises:
+        AirflowFailException: naming each of the run's jobs that did not succeed, and its state.
+    """
+    context = get_current_context()
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    jobs = context["params"]["jobs"]
+    states = context["ti"].get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
+    undone = [f"{job} is {states.get(job)}" for job in jobs if states.get(job) != "success"]
+    if undone:
+        raise AirflowFailException("Not all jobs of this run are done: " + ", ".join(undone))
 
 
 def step_wait_limit(jobs: Sequence[Job]) -> timedelta:
