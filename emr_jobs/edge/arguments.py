@@ -85,6 +85,7 @@ def job_parser(job: Job) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(
         prog=f"spark-submit {job.module_file}",
+        usage="%(prog)s <BRONZE_PATH> <ICEBERG_DB> <ICEBERG_TABLE> <ICEBERG_WAREHOUSE> [options]",
         description=f"{job.doc}. Reads events, keeps the valid ones once each, publishes atomically.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
