@@ -96,5 +96,8 @@ SETTINGS: dict[str, OutputOf] = {
     "SCRIPTS_BUCKET": OutputOf("buckets", "ScriptsBucket"),
     "LOGS_BUCKET": OutputOf("buckets", "LogsBucket"),
     "GLUE_DATABASE": OutputOf("catalog", "DatabaseName"),
+    "EMR_SERVICE_ROLE": OutputOf("emr-roles", "ServiceRoleName"),
+    "EMR_JOB_FLOW_ROLE": OutputOf("emr-roles", "JobFlowRoleName"),
+    "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
 }
 """Which output each setting of :mod:`config.project_config` comes from."""

@@ -52,6 +52,9 @@ def test_settings_name_what_was_made(deployed: Deployed) -> None:
         "SCRIPTS_BUCKET": f"clickstream-etl-{deployed.environment}-scripts-{suffix}",
         "LOGS_BUCKET": f"clickstream-etl-{deployed.environment}-logs-{suffix}",
         "GLUE_DATABASE": "analytics",
+        "EMR_SERVICE_ROLE": "ClickstreamEmrServiceRole",
+        "EMR_JOB_FLOW_ROLE": "ClickstreamEmrEc2Role",
+        "EMR_SECURITY_CONFIGURATION": f"clickstream-etl-{deployed.environment}",
         "AWS_REGION": "eu-north-1",
         "ENVIRONMENT": deployed.environment,
     }
