@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from config import names
 from config.environments import PROFILES
 from config.stacks import stacks_of
 from config.tables import BRONZE
 from ops.deploy import deploy_all
+from ops.deployment import planning
+from ops.deployment.deployer import Deployer
 from tests.support.accounts import Account, new_account
 from tests.support.emulated_aws import EmulatedAws
 
@@ -34,13 +38,20 @@ class Deployed:
 
 @pytest.fixture(scope="module", params=PROFILES)
 def deployed(request: pytest.FixtureRequest, emulated_aws: EmulatedAws) -> Iterator[Deployed]:
+    """The whole platform with a cluster; removed afterwards, leaving nothing."""
     account = new_account(emulated_aws)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", emulated_aws.endpoint)
         settings = deploy_all(account.session(), request.param, {"WithCluster": "true"})
         yield Deployed(request.param, account, settings)
-        cluster = account.client("emr").list_clusters()["Clusters"][0]["Id"]
-        account.client("emr").terminate_job_flows(JobFlowIds=[cluster])
+        deployer = Deployer(account.session(), request.param, Console(quiet=True))
+        deployer.destroy(None, lambda _: True, delete_data=True)
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+    assert account.client("s3").list_buckets()["Buckets"] == []
+    assert account.client("kinesis").list_streams()["StreamNames"] == []
+    assert account.client("iam").list_roles()["Roles"] == []
+    active = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
+    assert account.client("emr").list_clusters(ClusterStates=active)["Clusters"] == []
 
 
 def test_settings_name_what_was_made(deployed: Deployed) -> None:
@@ -255,3 +266,81 @@ def test_checkpoints_have_a_table_in_prod(deployed: Deployed) -> None:
     backups = dynamodb.describe_continuous_backups(TableName=names.CHECKPOINT_TABLE)
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+CHANGES = {
+    "glue_catalog.yaml": (
+        "Description: Events as Firehose delivered them",
+        "Description: Events as they came",
+    ),
+    "streaming.yaml": ("                  - kinesis:ListShards\n", ""),
+    "athena.yaml": ("Analysts of the sensor lakehouse", "Analysts"),
+    "emr_roles.yaml": ("What the Spark jobs may do on the machines of a cluster", "The jobs"),
+    "emr_cluster.yaml": ("StepConcurrencyLevel: 2", "StepConcurrencyLevel: 4"),
+    "checkpoints.yaml": ("PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
+    "monitoring.yaml": ("State: ENABLED", "State: DISABLED"),
+    "s3_buckets.yaml": ("Days: 7}", "Days: 9}"),
+}
+"""One change to each template that touches a resource in place."""
+
+
+def test_every_stack_is_updated_in_place(
+    deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {
+        resource["PhysicalResourceId"]
+        for stack in deployed.cloudformation.describe_stacks()["Stacks"]
+        for resource in deployed.cloudformation.describe_stack_resources(StackName=stack["StackName"])[
+            "StackResources"
+        ]
+    }
+    for path in planning.TEMPLATES.glob("*.yaml"):
+        text = path.read_text()
+        if path.name in CHANGES:
+            assert CHANGES[path.name][0] in text
+            text = text.replace(*CHANGES[path.name])
+        (tmp_path / path.name).write_text(text)
+    monkeypatch.setattr(planning, "TEMPLATES", tmp_path)
+    parameters = {
+        "BufferIntervalSeconds": "60",
+        "FailedConversionThreshold": "7",
+        "MonthlyBudgetUsd": "42",
+        "ShardCount": "3",
+    }
+    deploy_all(deployed.account.session(), deployed.environment, parameters)
+
+    found = {
+        resource["PhysicalResourceId"]: stack["StackStatus"]
+        for stack in deployed.cloudformation.describe_stacks()["Stacks"]
+        for resource in deployed.cloudformation.describe_stack_resources(StackName=stack["StackName"])[
+            "StackResources"
+        ]
+    }
+    assert set(found) == before
+    assert set(found.values()) == {"UPDATE_COMPLETE"}
+    table = deployed.glue.get_table(DatabaseName="analytics", Name=BRONZE.name)["Table"]
+    assert table["Description"].startswith("Events as they came")
+    summary = deployed.kinesis.describe_stream_summary(StreamName=names.STREAM)["StreamDescriptionSummary"]
+    if deployed.environment == "dev":
+        assert summary["OpenShardCount"] == 3
+    delivery = deployed.firehose.describe_delivery_stream(DeliveryStreamName=names.DELIVERY_STREAM)
+    destination = delivery["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"]
+    assert destination["BufferingHints"] == {"SizeInMBs": 128, "IntervalInSeconds": 60}
+    policy = deployed.iam.get_role_policy(RoleName=names.FIREHOSE_ROLE, PolicyName="deliver-events")
+    assert "kinesis:ListShards" not in json.dumps(policy["PolicyDocument"])
+    role = deployed.iam.get_role(RoleName="ClickstreamEmrEc2Role")["Role"]
+    assert role["Description"] == "The jobs"
+    workgroup = deployed.athena.get_work_group(WorkGroup=names.ATHENA_WORKGROUP)["WorkGroup"]
+    assert workgroup["Description"] == "Analysts"
+    cluster = deployed.emr.list_clusters()["Clusters"][0]["Id"]
+    assert deployed.emr.describe_cluster(ClusterId=cluster)["Cluster"]["StepConcurrencyLevel"] == 4
+    rules = deployed.events.list_rules()["Rules"]
+    assert {rule["State"] for rule in rules} == {"DISABLED"}
+    alarms = {a["AlarmName"]: a["Threshold"] for a in deployed.cloudwatch.describe_alarms()["MetricAlarms"]}
+    assert alarms[f"clickstream-etl-{deployed.environment}-failed-conversion"] == 7
+    (budget,) = deployed.budgets.describe_budgets(AccountId=deployed.account.account_id)["Budgets"]
+    assert float(budget["BudgetLimit"]["Amount"]) == 42
+    bucket = deployed.settings["BRONZE_BUCKET"]
+    rules = deployed.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    kept = [r["NoncurrentVersionExpiration"] for r in rules if "NoncurrentVersionExpiration" in r]
+    assert kept == [{"NoncurrentDays": 9}]
