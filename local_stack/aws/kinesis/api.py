@@ -52,7 +52,7 @@ def put_records(self: KinesisResponse) -> Answer:
     _count(stream, size, results)
     answers = [_answer(stream, result) for result in results]
     failed = sum(result.sequence_number is None for result in results)
-    return _json({"FailedRecordCount": failed, "Records": answers, "EncryptionType": "NONE"})
+    return _json({"FailedRecordCount": failed, "Records": answers, "EncryptionType": stream.encryption_type})
 
 
 def put_record(self: KinesisResponse) -> Answer:
@@ -65,7 +65,7 @@ def put_record(self: KinesisResponse) -> Answer:
     answer = _answer(stream, result)
     if result.sequence_number is None:
         raise JsonRESTError(THROTTLED, answer["ErrorMessage"])
-    return _json({**answer, "EncryptionType": "NONE"})
+    return _json({**answer, "EncryptionType": stream.encryption_type})
 
 
 def named_iterator(get_shard_iterator: Any) -> Any:

@@ -47,13 +47,14 @@ def test_four_concurrent_writers_keep_every_row(emulated_aws: EmulatedAws) -> No
         stop=stop_after_attempt(100),
         wait=wait_random(0, 0.2),
     )
-    def commit(writer: int, number: int) -> None:
+    def commit(own: Catalog, writer: int, number: int) -> None:
         rows = pa.table({"writer": [writer] * 10, "n": [number] * 10}, schema=schema)
-        catalog(emulated_aws).load_table("race.rows").append(rows)
+        own.load_table("race.rows").append(rows)
 
     def write(writer: int) -> None:
+        own = catalog(emulated_aws)
         for number in range(6):
-            commit(writer, number)
+            commit(own, writer, number)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))

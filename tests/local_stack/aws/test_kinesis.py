@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import moto.kinesis.models
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.base_backend import BackendDict
 
+from local_stack.aws import state
 from local_stack.aws.kinesis.limits import ENFORCE_TAG, ShardLimiter
 from local_stack.aws.kinesis.shard import LogShard
-from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
+from local_stack.aws.kinesis.stream import LogStream, PutEntry
+from tests.support.emulated_aws import EmulatedAws
 
 aws = pytest.mark.aws
 
@@ -270,20 +274,27 @@ def test_trimming_keeps_numbers_and_readers_in_place() -> None:
     assert shard.get_records(numbers[-1] + 1) == ([], numbers[-1] + 1, 0)
 
 
-@aws
-def test_streams_survive_a_restart_and_go_on_counting(tmp_path: Path) -> None:
-    with run_emulated_aws(tmp_path) as instance:
-        client = instance.client("kinesis")
-        client.create_stream(StreamName="kept", ShardCount=2)
-        before = {answer["SequenceNumber"] for answer in put(client, "kept", [b"%d" % n for n in range(50)])}
-        instance.stop()
-    with run_emulated_aws(tmp_path) as instance:
-        client = instance.client("kinesis")
-        after = {answer["SequenceNumber"] for answer in put(client, "kept", [b"%d" % n for n in range(50)])}
-        client.update_shard_count(StreamName="kept", TargetShardCount=4, ScalingType="UNIFORM_SCALING")
-        stored = [r["SequenceNumber"] for records in read_stream(client, "kept").values() for r in records]
-    assert len(stored) == 100
-    assert set(stored) == before | after
+def test_streams_survive_a_restart_and_go_on_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moto.kinesis.models, "Shard", LogShard)
+    monkeypatch.setattr(moto.kinesis.models, "Stream", LogStream)
+    monkeypatch.setattr(BackendDict, "_instances", [])
+    streams = moto.kinesis.models.kinesis_backends["1"]["eu-north-1"]
+    stream = streams.create_stream("kept", 2)
+    entries = [PutEntry(f"ключ {n}", bytes([n]) * n, n) for n in range(50)]
+    before = [stream.put(entry).sequence_number for entry in entries]
+    state.save(tmp_path)
+    streams.delete_stream(None, "kept")
+    assert state.load(tmp_path)
+    loaded = moto.kinesis.models.kinesis_backends["1"]["eu-north-1"].streams["kept"]
+    assert loaded is not stream
+    after = [loaded.put(entry).sequence_number for entry in entries]
+    loaded.update_shard_count(4)
+    records = [record for shard in loaded.shards.values() for record in shard.get_records(0)[0]]
+    assert sorted(record.sequence_number for record in records) == sorted([*before, *after])
+    assert sorted(record.data for record in records) == sorted(2 * [entry.data for entry in entries])
+    assert {record.partition_key for record in records} == {entry.partition_key for entry in entries}
 
 
 @aws

@@ -78,13 +78,6 @@ def test_an_unusable_state_file_is_set_aside(
     assert aside.read_bytes() == content
 
 
-def test_a_process_starts_beside_a_state_file_that_it_cannot_read(tmp_path: Path) -> None:
-    (tmp_path / state.STATE_FILE).write_bytes(b"of another age\n")
-    with run_emulated_aws(tmp_path) as aws:
-        assert aws.client("s3").list_buckets()["Buckets"] == []
-        assert "set aside" in aws.log
-
-
 def test_a_state_that_cannot_be_saved_names_the_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

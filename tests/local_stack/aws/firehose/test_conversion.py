@@ -161,6 +161,13 @@ def test_a_large_batch_with_failures_everywhere_keeps_every_other_record() -> No
     assert sorted(conversion.table["sensor_id"].to_pylist()) == sorted(set(range(20_000)) - bad)
 
 
+def test_a_chunk_with_many_bad_records_is_no_different() -> None:
+    records = [encode(sensor_id=n, temperature="hot" if n % 3 == 0 else 21.5) for n in range(2000)]
+    conversion = EVENT.convert(records)
+    assert [failure.position for failure in conversion.failures] == list(range(0, 2000, 3))
+    assert sorted(conversion.table["sensor_id"].to_pylist()) == [n for n in range(2000) if n % 3]
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
