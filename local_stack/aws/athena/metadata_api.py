@@ -96,7 +96,7 @@ def _table(table: GlueTable) -> dict[str, Any]:
     }
     return {
         "Name": table.name,
-        "CreateTime": table.raw["CreateTime"],
+        "CreateTime": table.raw["CreateTime"].timestamp(),
         "TableType": table.table_type,
         "Columns": [_column(column) for column in table.columns],
         "PartitionKeys": [_column(column) for column in table.partition_keys],

@@ -13,11 +13,7 @@ from moto.athena.responses import AthenaResponse
 from local_stack.aws.athena.errors import InvalidRequestError
 from local_stack.aws.athena.paging import page
 
-MIN_SCAN_LIMIT = 10_000_000
-"""AWS takes no lower BytesScannedCutoffPerQuery."""
-
 MAX_LISTED = 50
-_MANY = "ENABLED", "DISABLED"
 
 
 def find_work_group(backend: AthenaBackend, name: str) -> WorkGroup:
@@ -35,11 +31,9 @@ def find_work_group(backend: AthenaBackend, name: str) -> WorkGroup:
 def create_work_group(response: AthenaResponse) -> str:
     """CreateWorkGroup."""
     request = json.loads(response.body)
-    configuration = request.get("Configuration") or {}
-    _check_configuration(configuration)
     made = response.athena_backend.create_work_group(
         name=request["Name"],
-        configuration=configuration,
+        configuration=request.get("Configuration") or {},
         description=request.get("Description", ""),
         tags=request.get("Tags") or [],
     )
@@ -76,7 +70,6 @@ def update_work_group(response: AthenaResponse) -> str:
     request = json.loads(response.body)
     work_group = find_work_group(response.athena_backend, request["WorkGroup"])
     updates = dict(request.get("ConfigurationUpdates") or {})
-    _check_configuration(updates)
     configuration = dict(work_group.configuration)
     results = dict(configuration.get("ResultConfiguration") or {})
     for name, value in (updates.pop("ResultConfigurationUpdates", None) or {}).items():
@@ -89,18 +82,9 @@ def update_work_group(response: AthenaResponse) -> str:
         configuration.pop("BytesScannedCutoffPerQuery", None)
     configuration.update(updates)
     work_group.configuration = configuration
-    if request.get("State"):
-        if request["State"] not in _MANY:
-            raise InvalidRequestError(f"Unknown state {request['State']}")
-        work_group.state = request["State"]
+    work_group.state = request.get("State", work_group.state)
     work_group.description = request.get("Description", work_group.description)
     return json.dumps({})
-
-
-def _check_configuration(configuration: dict[str, Any]) -> None:
-    limit = configuration.get("BytesScannedCutoffPerQuery")
-    if limit is not None and limit < MIN_SCAN_LIMIT:
-        raise InvalidRequestError(f"BytesScannedCutoffPerQuery must be at least {MIN_SCAN_LIMIT}")
 
 
 def delete_work_group(response: AthenaResponse) -> str:

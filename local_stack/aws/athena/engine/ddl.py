@@ -60,7 +60,7 @@ def _create_view(session: Session, node: exp.Expr) -> None:
         raise not_supported("a column list in CREATE VIEW", Position(1, 1))
     database, name = names_of(session, node.this)
     query = compile_query(session.statement, node.expression)
-    names = [field.name for field in query.fields]
+    names = [field.key for field in query.fields]
     if None in names:
         message = f"Column name not specified at position {names.index(None) + 1}"
         raise QueryError("MISSING_COLUMN_NAME", message)
@@ -73,9 +73,9 @@ def _create_view(session: Session, node: exp.Expr) -> None:
         "originalSql": _text_behind_as(session.sql),
         "catalog": CATALOG,
         "schema": session.request.database,
-        "columns": [{"name": field.name, "type": str(field.type)} for field in query.fields],
+        "columns": [{"name": field.key, "type": str(field.type)} for field in query.fields],
     }
-    columns = [{"Name": field.name, "Type": hive_name(field.type)} for field in query.fields]
+    columns = [{"Name": field.key, "Type": hive_name(field.type)} for field in query.fields]
     view: dict[str, Any] = {
         "Name": name,
         "TableType": "VIRTUAL_VIEW",

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from local_stack.aws.athena.engine import types
 from local_stack.aws.athena.engine.calls import Call, boolean_result, function_name, raw, scalar
+from local_stack.aws.athena.engine.coercion import convert
 from local_stack.aws.athena.engine.compiler import Compiler
 from local_stack.aws.athena.engine.errors import QueryError
 from local_stack.aws.athena.engine.operators import comparable_type, condition, orderable
@@ -63,9 +64,9 @@ def contains(call: Call) -> Typed:
     values = _array(call)
     element = Typed("e", values.type.items[0])
     common = comparable_type(call.compiler, call.node, "=", element, call.args[1])
-    if common != element.type or common.is_floating:
+    if common.duckdb != element.type.duckdb or common.is_floating:
         raise call.unsupported(f"of {call.args[1].type} in {values.type}")
-    item = call.as_type(1, common)
+    item = convert(call.args[1], common)
     unsure = f"len(list_filter({values.sql}, lambda e: e IS NULL)) > 0"
     sql = (
         f"(CASE WHEN {values.sql} IS NULL OR {item.sql} IS NULL THEN NULL "

@@ -23,6 +23,9 @@ from local_stack.aws.athena.engine.types import SqlType, quote, text
 _TIME = types.timestamp_tz(3)
 _TEXT_MAP = types.map_of(types.VARCHAR, types.VARCHAR)
 METADATA_TABLES = ("snapshots", "history", "refs", "files")
+MAX_FORMAT_VERSION = 2
+NAME_MAPPING = "schema.name-mapping.default"
+EQUALITY_DELETES = "total-equality-deletes"
 _CONTENTS = {"DATA": 0, "POSITION_DELETES": 1, "EQUALITY_DELETES": 2}
 
 
@@ -59,6 +62,7 @@ def table_relation(
 ) -> Relation:
     """The rows of the table, now or at a version."""
     metadata = read_metadata(table)
+    _check_readable(metadata, table, position)
     schema, option = metadata.schema(), ""
     if version is not None:
         snapshot, schema = _travel(metadata, table, version, position)
@@ -69,6 +73,17 @@ def table_relation(
         Field(name.lower(), type_, f"{alias}.{quote(name)}", qualifier) for name, type_ in columns_of(schema)
     )
     return Relation(f"{scan} AS {alias}", tuple(fields))
+
+
+def _check_readable(metadata: TableMetadata, table: GlueTable, position: Position | None) -> None:
+    """Refuse what might be read wrongly, or what Athena itself does not read (a format above 2)."""
+    if metadata.format_version > MAX_FORMAT_VERSION:
+        raise not_supported(f"Iceberg format version {metadata.format_version} of {table.name}", position)
+    if NAME_MAPPING in metadata.properties:
+        raise not_supported(f"{table.name}, whose files are read by column names,", position)
+    for snapshot in metadata.snapshots:
+        if snapshot.summary and int(snapshot.summary.additional_properties.get(EQUALITY_DELETES, 0)):
+            raise not_supported(f"{table.name}, which has equality deletes,", position)
 
 
 def _travel(

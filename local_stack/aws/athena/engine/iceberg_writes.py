@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -46,18 +47,9 @@ _TIME_TRANSFORMS: dict[str, Callable[[], Transform[Any, Any]]] = {
 def _catalog(session: Session) -> GlueCatalog:
     """pyiceberg's Glue catalog in the account of the query."""
     request = session.request
-    account_id = request.account_id
-    client = boto3.session.Session("test", "test", region_name=request.region).client(
-        "glue", endpoint_url=session.endpoint
-    )
-
-    def as_account(request: AWSRequest, **_: object) -> None:
-        request.headers["x-moto-account-id"] = account_id
-
-    client.meta.events.register("before-send.glue", as_account)
     return GlueCatalog(
         "glue",
-        client=client,
+        client=_glue_client(session.endpoint, request.account_id, request.region),
         **{
             "s3.endpoint": session.endpoint,
             "s3.region": request.region,
@@ -65,6 +57,17 @@ def _catalog(session: Session) -> GlueCatalog:
             "s3.secret-access-key": "test",
         },
     )
+
+
+@lru_cache(maxsize=64)
+def _glue_client(endpoint: str, account_id: str, region: str) -> Any:
+    client = boto3.session.Session("test", "test", region_name=region).client("glue", endpoint_url=endpoint)
+
+    def as_account(request: AWSRequest, **_: object) -> None:
+        request.headers["x-moto-account-id"] = account_id
+
+    client.meta.events.register("before-send.glue", as_account)
+    return client
 
 
 def append(session: Session, table: GlueTable, rows: pa.Table) -> list[str]:

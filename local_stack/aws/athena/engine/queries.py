@@ -60,7 +60,7 @@ def _with_clause(compiler: Compiler, node: exp.Expr | None) -> tuple[Compiler, l
     for query in node.expressions:
         check_parts(query, ("this", "alias"), compiler.statement)
         compiled = compile_nested(replace(compiler, common_tables=tables), query.this)
-        names = [column.name.lower() for column in query.args["alias"].args.get("columns") or []]
+        names = [column.name for column in query.args["alias"].args.get("columns") or []]
         if names and len(names) != len(compiled.fields):
             available = f"WITH query({query.alias}) has {len(compiled.fields)} columns"
             message = f"WITH column alias list has {len(names)} entries but {available}"

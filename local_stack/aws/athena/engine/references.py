@@ -28,6 +28,13 @@ def name_parts(node: exp.Expr) -> tuple[str, ...] | None:
     return None
 
 
+def last_name(node: exp.Expr) -> str | None:
+    """The last part of a dotted name as it is written, which names a column of the result."""
+    if name_parts(node) is None:
+        return None
+    return str(node.expression.name if isinstance(node, exp.Dot) else node.name)
+
+
 @handles(exp.Column, args="this table db catalog")
 def column(compiler: Compiler, node: exp.Expr) -> Typed:
     """A column by its name, or a field of a struct column."""

@@ -104,7 +104,7 @@ def _aliased(compiler: Compiler, relation: Relation, node: exp.Expr) -> Relation
         return relation
     if alias.this is not None:
         relation = relation.renamed(alias.name.lower())
-    names = [column.name.lower() for column in alias.args.get("columns") or []]
+    names = [column.name for column in alias.args.get("columns") or []]
     if not names:
         return relation
     visible = [field for field in relation.fields if not field.is_hidden]
@@ -239,9 +239,7 @@ def _using(
         merged = first.sql if side in ("INNER", "LEFT") else f"coalesce({first.sql}, {second.sql})"
         keys.append(Field(name, first.type, merged))
     sql = f"({left.relation.sql} {side} JOIN {right.relation.sql} ON ({' AND '.join(tests)}))"
-    others = [
-        field for source in (left, right) for field in source.relation.fields if field.name not in names
-    ]
+    others = [field for source in (left, right) for field in source.relation.fields if field.key not in names]
     partial = left.relation.is_partial or right.relation.is_partial
     return Source(Relation(sql, (*keys, *others), partial), left.free | right.free)
 

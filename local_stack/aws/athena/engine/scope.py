@@ -22,10 +22,15 @@ class Field:
     qualifier: tuple[str, ...] = ()
     is_hidden: bool = False
 
+    @property
+    def key(self) -> str | None:
+        """The name in lower case, in which names are looked up; ``name`` is as it was written."""
+        return self.name.lower() if self.name else None
+
     def answers(self, qualifier: tuple[str, ...], name: str) -> bool:
         """Whether ``qualifier.name`` means this field."""
         matches = not qualifier or self.qualifier[-len(qualifier) :] == qualifier
-        return matches and self.name == name
+        return matches and self.key == name
 
 
 @dataclass(frozen=True)

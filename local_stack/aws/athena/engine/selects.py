@@ -11,7 +11,7 @@ from local_stack.aws.athena.engine.errors import QueryError, not_supported
 from local_stack.aws.athena.engine.grouping import Grouping, compile_grouping
 from local_stack.aws.athena.engine.operators import condition, orderable
 from local_stack.aws.athena.engine.ordering import direction, limit_clause, output_place
-from local_stack.aws.athena.engine.references import name_parts
+from local_stack.aws.athena.engine.references import last_name
 from local_stack.aws.athena.engine.relations import Source, compile_from
 from local_stack.aws.athena.engine.scope import Field, Scope
 from local_stack.aws.athena.engine.subqueries import CompiledQuery
@@ -101,10 +101,9 @@ def _items(compiler: Compiler, node: exp.Expr, source: Source) -> list[Item]:
             items += _star(compiler, expression, source)
         elif isinstance(expression, exp.Alias):
             check_parts(expression, ("this", "alias"), compiler.statement)
-            items.append(Item(expression.alias.lower(), compiler.compile(expression.this), expression.this))
+            items.append(Item(expression.alias, compiler.compile(expression.this), expression.this))
         else:
-            parts = name_parts(expression)
-            items.append(Item(parts[-1] if parts else None, compiler.compile(expression), expression))
+            items.append(Item(last_name(expression), compiler.compile(expression), expression))
     if not items:
         raise QueryError(
             "COLUMN_NOT_FOUND",
@@ -168,7 +167,7 @@ def _order(compiler: Compiler, node: exp.Expr, items: list[Item], *, distinct: b
     outputs: dict[str, list[Typed]] = {}
     for item in items:
         if item.name:
-            outputs.setdefault(item.name, []).append(item.value)
+            outputs.setdefault(item.name.lower(), []).append(item.value)
     inside = replace(compiler, outputs=outputs)
     places = {item.value.sql: index for index, item in enumerate(items)}
     terms, values = [], []

@@ -71,6 +71,6 @@ def kind_of(sql: str) -> StatementKind:
     """What the statement is; one that begins with no known word is taken for a query."""
     text = first_words(sql)
     for form in _FORMS:
-        if re.match(rf"(?:{form.pattern})(?!\w)", text, re.IGNORECASE | re.DOTALL):
+        if re.match(rf"(?:{form.pattern})(?:(?<=\()|(?!\w))", text, re.IGNORECASE | re.DOTALL):
             return form.kind
     return _UNKNOWN

@@ -120,12 +120,12 @@ class LakeTables:
         finally:
             self._view_depth -= 1
         expected = [column["name"] for column in definition["columns"]]
-        if [field.name for field in query.fields] != expected:
+        if [field.key for field in query.fields] != expected:
             message = f"View '{CATALOG}.{table.database}.{table.name}' is stale or in invalid state"
             raise QueryError("VIEW_IS_STALE", message)
         alias = statement.alias()
         fields = tuple(
-            Field(field.name, field.type, f"{alias}.c{index}", (table.database, table.name))
+            Field(field.key, field.type, f"{alias}.c{index}", (table.database, table.name))
             for index, field in enumerate(query.fields)
         )
         return Relation(f"({query.sql}) AS {alias}", fields)

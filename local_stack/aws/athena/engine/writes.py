@@ -132,11 +132,11 @@ def create_table_as_select(session: Session, cancellation: Cancellation) -> Outc
 def _new_columns(query: CompiledQuery, properties: TableProperties) -> list[tuple[str, SqlType]]:
     columns = []
     for place, field in enumerate(query.fields, 1):
-        if field.name is None:
+        if field.key is None:
             raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {place}")
         check = iceberg_arrow_type if properties.is_iceberg else arrow_type
         check(field.type)
-        columns.append((field.name, field.type))
+        columns.append((field.key, field.type))
     if len({name for name, _ in columns}) != len(columns):
         raise QueryError("DUPLICATE_COLUMN_NAME", "Column name specified more than once")
     return columns

@@ -31,7 +31,7 @@ CASES = [
     ("SELECT DISTINCT sensor FROM events ORDER BY sensor DESC", "sensor", "3 2 1"),
     ("SELECT sensor FROM events ORDER BY temperature + 1 DESC LIMIT 1", "sensor", "3"),
     # Names
-    ('SELECT SENSOR, Events."Sensor" x FROM events WHERE Sensor = 2', "sensor x", "2,2"),
+    ('SELECT SENSOR, Events."Sensor" x FROM events WHERE Sensor = 2', "SENSOR x", "2,2"),
     ("SELECT 1, sensor + 1, sensor FROM events WHERE sensor = 2", "_col0 _col1 sensor", "1,3,2"),
     ("SELECT e.* FROM (SELECT sensor, place FROM events) e WHERE e.sensor = 2", "sensor place", "2,south"),
     ("SELECT * FROM (VALUES (1, 'a')) AS t (n, s)", "n s", "1,a"),
