@@ -11,20 +11,14 @@ import boto3
 from rich.console import Console
 
 from config.project_config import DEFAULT_REGION
+from config.stacks import SETTINGS
 from ops.deploy import deploy_all
 
 ENVIRONMENT = "dev"
 BUFFERING_SECONDS = "5"
 """Firehose delivers after this long at the latest: a newcomer should not wait for the usual minutes."""
 
-_PROJECT_SETTINGS = (
-    "BRONZE_BUCKET",
-    "ICEBERG_BUCKET",
-    "SCRIPTS_BUCKET",
-    "LOGS_BUCKET",
-    "GLUE_DATABASE",
-    "ENVIRONMENT",
-)
+_PROJECT_SETTINGS = (*SETTINGS, "ENVIRONMENT")
 
 
 def aws_variables(endpoint: str, region: str = DEFAULT_REGION) -> dict[str, str]:

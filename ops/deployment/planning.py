@@ -124,8 +124,9 @@ class Planner:
     def _inputs(self, spec: StackSpec, *, guess: bool) -> tuple[dict[str, str], bool]:
         values: dict[str, str] = {}
         provisional = False
+        given = {concern: self._outputs(concern) for concern in {s.concern for s in spec.inputs.values()}}
         for parameter, source in spec.inputs.items():
-            value = self.output(source)
+            value = given[source.concern].get(source.key)
             if value is None and guess and BY_CONCERN[source.concern] in self._selected:
                 value, provisional = f"output-{source.key}-of-{source.concern}", True
             if value is None and BY_CONCERN[source.concern].optional:
@@ -142,9 +143,12 @@ class Planner:
 
     def output(self, source: OutputOf) -> str | None:
         """The value of another stack's output, or None."""
-        spec = BY_CONCERN[source.concern]
+        return self._outputs(source.concern).get(source.key)
+
+    def _outputs(self, concern: str) -> dict[str, str]:
+        spec = BY_CONCERN[concern]
         stack = find(self._client_of(spec), spec.stack_name(self._environment))
-        return stack.outputs.get(source.key) if stack else None
+        return stack.outputs if stack else {}
 
     def _proposal(self, spec: StackSpec, inputs: dict[str, str], base: StackInfo | None) -> Proposal:
         declared = self._declared[spec.concern]

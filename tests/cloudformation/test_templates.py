@@ -292,3 +292,25 @@ def test_nobody_is_mailed_unless_an_address_is_given(templates: Mapping[str, Tem
         evaluated(template, "prod", NotificationEmail="ops@example.com")["Mail"]["Endpoint"]
         == "ops@example.com"
     )
+
+
+def test_clusters_ask_for_signed_metadata_and_encrypt_what_keys_are_given_for(
+    templates: Mapping[str, Template],
+) -> None:
+    template = templates["emr_cluster.yaml"]
+    plain = evaluated(template, "dev")["SecurityConfiguration"]
+    metadata = plain["SecurityConfiguration"]["InstanceMetadataServiceConfiguration"]
+    assert metadata == {"MinimumInstanceMetadataServiceVersion": 2, "HttpPutResponseHopLimit": 1}
+    encryption = plain["SecurityConfiguration"]["EncryptionConfiguration"]
+    assert (encryption["EnableAtRestEncryption"], encryption["EnableInTransitEncryption"]) == (True, False)
+    key, certificates = "arn:aws:kms:eu-north-1:210987654321:key/k", "s3://scripts/certificates.zip"
+    full = evaluated(template, "dev", DiskKeyArn=key, TransitCertificates=certificates)[
+        "SecurityConfiguration"
+    ]
+    assert full["Name"] == f"{plain['Name']}-disk-transit"
+    encryption = full["SecurityConfiguration"]["EncryptionConfiguration"]
+    assert encryption["EnableInTransitEncryption"] is True
+    transit = encryption["InTransitEncryptionConfiguration"]["TLSCertificateConfiguration"]
+    assert transit["S3Object"] == certificates
+    disk = encryption["AtRestEncryptionConfiguration"]["LocalDiskEncryptionConfiguration"]
+    assert (disk["AwsKmsKey"], disk["EnableEbsEncryption"]) == (key, True)
