@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.events import RejectReason
 from config.jobs import Job
 from config.tables import TableSpec
 from emr_jobs.edge.arguments import JobArguments, job_parser, parse_job_arguments
-from emr_jobs.edge.report import PublishedTable, RunReport
+from emr_jobs.edge.report import RunReport
 from emr_jobs.lake.bronze import read_bronze, read_events_table
 from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
 from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import current_snapshot, ensure_table, publish, qualified_name
-from emr_jobs.transforms.deduplication import keep_first_copies
-from emr_jobs.transforms.validity import with_reject_reason
+from emr_jobs.transforms.outcomes import to_counted_fields, with_outcome
 
 logger = logging.getLogger(__name__)
 
@@ -91,50 +89,36 @@ def _run_once(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunR
     for name, table in targets.items():
         ensure_table(spark, name, table.spec)
     bases = {name: current_snapshot(spark, name) for name in targets}
-    report = RunReport(job=kpi.job.name, source=arguments.source)
 
-    if arguments.source_is_table:
-        events = read_events_table(spark, arguments.database, arguments.source)
-    else:
-        events = read_bronze(spark, arguments.source)
+    events = read_events(spark, arguments)
     if events is None:
-        return report
+        return RunReport.of_rows(kpi.job.name, arguments.source, {})
 
-    judged = Observation()
-    reason = F.col("reject_reason")
-    valid = (
-        with_reject_reason(events)
-        .observe(
-            judged,
-            F.count(F.lit(1)).alias("input_rows"),
-            *(F.count(F.when(reason == each.value, 1)).alias(each.value) for each in RejectReason),
-        )
-        .where(reason.isNull())
-    )
-    rollup = kpi.to_rollup(keep_first_copies(valid)).persist()
+    rollup = kpi.to_rollup(to_counted_fields(with_outcome(events))).persist()
     try:
-        unique_rows = rollup.agg(F.sum("event_count")).first()[0] or 0
-        counts = judged.get
-        rejected = {each.value: counts[each.value] for each in RejectReason if counts[each.value]}
-        for each, count in rejected.items():
-            logger.warning("rejected %d events: %s", count, each)
-        published = {}
-        if counts["input_rows"]:
-            for name, table in targets.items():
-                publish(name, table.from_rollup(rollup), table.spec, bases[name])
-                published[name] = PublishedTable(
-                    rows=spark.table(name).count(), snapshot_id=current_snapshot(spark, name)
-                )
-        else:
+        rows_by_outcome = count_by_outcome(rollup)
+        report = RunReport.of_rows(kpi.job.name, arguments.source, rows_by_outcome)
+        for reason, rows in report.rejected.items():
+            logger.warning("rejected %d rows: %s", rows, reason)
+        if not rows_by_outcome:
             logger.warning("%s holds no rows: tables are left as they are", arguments.source)
+            return report
+        counted = rollup.where(F.col("outcome").isNull())
+        for name, table in targets.items():
+            publish(name, table.from_rollup(counted), table.spec, bases[name])
     finally:
         rollup.unpersist()
-    return RunReport(
-        job=kpi.job.name,
-        source=arguments.source,
-        input_rows=counts["input_rows"],
-        unique_rows=unique_rows,
-        duplicates=counts["input_rows"] - sum(rejected.values()) - unique_rows,
-        rejected=rejected,
-        published=published,
-    )
+    return replace(report, published={name: current_snapshot(spark, name) for name in targets})
+
+
+def read_events(spark: SparkSession, arguments: JobArguments) -> DataFrame | None:
+    """The events of BRONZE_PATH, be it a path or a table; None where there are none."""
+    if arguments.source_is_table:
+        return read_events_table(spark, arguments.database, arguments.source)
+    return read_bronze(spark, arguments.source)
+
+
+def count_by_outcome(rollup: DataFrame) -> dict[str | None, int]:
+    """Rows read per outcome, from any rollup with ``outcome`` and ``event_count``; None is what counts."""
+    counts = rollup.groupBy("outcome").agg(F.sum("event_count").alias("rows"))
+    return {row["outcome"]: row["rows"] for row in counts.collect()}

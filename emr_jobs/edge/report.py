@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """A table as the run left it: its rows, and the snapshot that holds them."""
-
-    rows: int
-    snapshot_id: int | None
+from config.events import RejectReason
+from emr_jobs.lake.tables import Snapshot
+from emr_jobs.transforms.outcomes import DUPLICATE
 
 
 @dataclass(frozen=True)
 class RunReport:
     """Rows of one run: ``input_rows`` is the sum of ``unique_rows``, ``duplicates`` and all of ``rejected``.
 
-    ``rejected`` has the reasons that occurred; ``published`` is empty when there was nothing to read.
+    ``rejected`` has the reasons that occurred. ``published`` has the new snapshot of each table (its id,
+    the rows of the whole table), and is empty when there was nothing to read.
     """
 
     job: str
     source: str
-    input_rows: int = 0
-    unique_rows: int = 0
-    duplicates: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    published: dict[str, PublishedTable] = field(default_factory=dict)
+    input_rows: int
+    unique_rows: int
+    duplicates: int
+    rejected: dict[str, int]
+    published: dict[str, Snapshot | None] = field(default_factory=dict)
+
+    @classmethod
+    def of_rows(cls, job: str, source: str, rows_by_outcome: Mapping[str | None, int]) -> RunReport:
+        """A report of what was read: rows by outcome, None for the events that count."""
+        rejected = {reason.value: rows_by_outcome.get(reason.value, 0) for reason in RejectReason}
+        return cls(
+            job=job,
+            source=source,
+            input_rows=sum(rows_by_outcome.values()),
+            unique_rows=rows_by_outcome.get(None, 0),
+            duplicates=rows_by_outcome.get(DUPLICATE, 0),
+            rejected={reason: rows for reason, rows in rejected.items() if rows},
+        )
 
     def to_json_line(self) -> str:
         """The report as JSON without line breaks."""

@@ -38,7 +38,7 @@ def read_bronze(spark: SparkSession, path: str, spec: TableSpec = BRONZE) -> Dat
     return files.select(
         *spec.column_names,
         _arrival_hour(files).alias("arrival_hour"),
-        F.col("_metadata.file_path").alias("source_file"),
+        _object_name(files).alias("source_file"),
         F.col("_metadata.row_index").alias("source_row"),
     )
 
@@ -49,6 +49,14 @@ def _arrival_hour(files: DataFrame) -> Column:
         return _unknown_arrival_hour()
     hours = F.unix_date(F.col("dt").cast("date")).cast("bigint") * 24 + F.col("hour").cast("bigint")
     return F.timestamp_seconds(hours * 3600)
+
+
+def _object_name(files: DataFrame) -> Column:
+    """The file's URI, spelled as its key: Spark escapes some characters, and so changes their order."""
+    uri = F.col("_metadata.file_path")
+    if not any("%" in file for file in files.inputFiles()):
+        return uri
+    return F.url_decode(F.replace(uri, F.lit("+"), F.lit("%2B")))  # to a form, a plus is a space
 
 
 def _unknown_arrival_hour() -> Column:

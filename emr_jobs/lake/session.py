@@ -16,6 +16,10 @@ SESSION_SETTINGS = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.coalescePartitions.enabled": "true",
+    # Many small shuffle partitions, which the adaptive planner joins to what the data need.
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "64",
+    # Else Spark sorts all rows once more before the shuffle, to drop the few copies that one task sees.
+    "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
 }
 
 

@@ -10,13 +10,14 @@ from emr_jobs.transforms.numbers import place_degrees, utc_day
 
 
 def to_event_geo_rollup(events: DataFrame) -> DataFrame:
-    """Count valid, unique events per day, type and place.
+    """Count events per outcome, day, type and place.
 
-    Columns: day, event_type, latitude, longitude, event_count. The place is null
+    Columns: outcome, day, event_type, latitude, longitude, event_count. The place is null
     for events that are not faulty: only faulty ones are counted by place.
     """
     faulty = F.col("status") == FAULTY
     return events.groupBy(
+        "outcome",
         utc_day(F.col("timestamp")).alias("day"),
         "event_type",
         F.when(faulty, place_degrees(F.col("location.latitude"))).alias("latitude"),

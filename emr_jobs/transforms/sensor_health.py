@@ -10,8 +10,11 @@ from emr_jobs.transforms.numbers import percentage, utc_day
 
 
 def to_sensor_status_rollup(events: DataFrame) -> DataFrame:
-    """Count valid, unique events per (day, sensor_id, status): day, sensor_id, status, event_count."""
-    return events.groupBy(utc_day(F.col("timestamp")).alias("day"), "sensor_id", "status").agg(
+    """Count events per outcome, day, sensor and status.
+
+    Columns: outcome, day, sensor_id, status, event_count.
+    """
+    return events.groupBy("outcome", utc_day(F.col("timestamp")).alias("day"), "sensor_id", "status").agg(
         F.count(F.lit(1)).alias("event_count")
     )
 

@@ -21,12 +21,13 @@ def _partials(measure: str, short: str) -> list[Column]:
 
 
 def to_climate_rollup(events: DataFrame) -> DataFrame:
-    """Exact partial aggregates of valid, unique events per (day, latitude, longitude).
+    """Exact partial aggregates of events per outcome, day and place.
 
-    Columns: the key, event_count, and for ``temp`` and ``humidity`` X_scaled_sum (bigint at 1e-6),
-    X_count, min_X, max_X.
+    Columns: outcome, day, latitude, longitude, event_count, and for X in ``temp`` and ``humidity``
+    X_scaled_sum (bigint at 1e-6), X_count, min_X, max_X.
     """
     return events.groupBy(
+        "outcome",
         utc_day(F.col("timestamp")).alias("day"),
         place_degrees(F.col("location.latitude")).alias("latitude"),
         place_degrees(F.col("location.longitude")).alias("longitude"),

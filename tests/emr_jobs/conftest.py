@@ -16,6 +16,13 @@ from tests.support.lake import Lake
 _NUMBERS = count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pyspark leaves the sockets of its callbacks to the garbage collector."""
+    for item in items:
+        if item.get_closest_marker("spark"):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning"))
+
+
 @pytest.fixture(scope="session")
 def spark_settings() -> dict[str, str]:
     """Spark properties of a small driver whose catalog is a folder still to be named."""
