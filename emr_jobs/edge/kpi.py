@@ -57,7 +57,8 @@ def parse_arguments(kpi: KpiJob, argv: Sequence[str] | None = None) -> JobArgume
 def main(kpi: KpiJob, argv: Sequence[str] | None = None) -> int:
     """Run a KPI job from its command line; returns the exit status."""
     arguments = parse_arguments(kpi, argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("emr_jobs").setLevel(logging.INFO)
     try:
         spark = open_session(kpi.job.name, arguments.warehouse)
         try:
