@@ -1,0 +1,136 @@
+"""Open-Meteo: what is asked of it, what a request weighs, and where its answers land.
+
+Limits are those of the free tier (https://open-meteo.com/en/terms, and the service's own source).
+Data by Open-Meteo.com under CC BY 4.0, non-commercial use: show ATTRIBUTION beside displayed data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from config.project_config import ConfigError
+
+ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
+
+DAILY_VARIABLES = ("temperature_2m_max", "temperature_2m_min", "precipitation_sum")
+"""The daily variables of a request, °C, °C and mm, in this order."""
+
+ARCHIVE_URL = "https://archive-api.open-meteo.com"
+FORECAST_URL = "https://api.open-meteo.com"
+CUSTOMER_ARCHIVE_URL = "https://customer-archive-api.open-meteo.com"
+CUSTOMER_FORECAST_URL = "https://customer-api.open-meteo.com"
+ARCHIVE_PATH = "/v1/archive"
+FORECAST_PATH = "/v1/forecast"
+
+ARCHIVE_LAG_DAYS = 5
+"""Days before today that the archive may lack where ``weather_check`` has not looked: ERA5's delay."""
+
+FORECAST_PAST_DAYS = 92
+"""How far back the forecast host answers, days before today."""
+
+DEFAULT_DAYS = 365
+"""Length of a first load, days, the last being today (UTC)."""
+
+REFERENCE_DAYS = 14
+REFERENCE_VARIABLES = 10
+
+
+def request_weight(days: int, variables: int = len(DAILY_VARIABLES), locations: int = 1) -> float:
+    """What a request counts against the limits, in units of one small call.
+
+    Up to two weeks of up to ten variables at one location weigh 1; more of either weighs in
+    proportion; locations add up. So 14 days cost no more than one, and a year of three variables
+    at 100 locations:
+
+    >>> round(request_weight(365, 3, 100))
+    782
+    """
+    by_variables = variables / REFERENCE_VARIABLES
+    return locations * max(1.0, by_variables, days / REFERENCE_DAYS * by_variables)
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """What the service allows one client: weights per window, locations and weight of one request."""
+
+    per_minute: float = 600
+    per_hour: float = 5_000
+    per_day: float = 10_000
+    locations_per_request: int = 1_000
+
+    @property
+    def weight_per_request(self) -> float:
+        """A heavier request is refused with 400."""
+        return self.per_hour
+
+
+@dataclass(frozen=True)
+class QualityRules:
+    """When a day's weather is believed, and when a run's data is good enough to publish.
+
+    Temperatures in °C, precipitation in mm a day: outside the records ever measured on Earth a
+    value is absurd and becomes null. ``min_completeness`` is in percent of the rows.
+    """
+
+    temperature_min: float = -90.0
+    temperature_max: float = 60.0
+    precipitation_max: float = 2_000.0
+    min_completeness: float = 95.0
+
+
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
+_PARAMETER = re.compile(r"[\w./-]{1,1011}")
+
+
+@dataclass(frozen=True)
+class WeatherSettings:
+    """Which weather service to ask.
+
+    ``api_url`` replaces both public hosts (the local stand-in, a proxy). ``api_key_parameter`` is
+    the name of an SSM parameter (SecureString) that holds a customer's API key: the key itself
+    never travels through environments, arguments or logs.
+    """
+
+    api_url: str | None = None
+    api_key_parameter: str | None = None
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, str | None]) -> WeatherSettings:
+        """Read ``WEATHER_API_URL`` and ``WEATHER_API_KEY_PARAMETER``; both may be absent.
+
+        Raises:
+            ConfigError: naming every malformed variable at once.
+        """
+        api_url = (mapping.get("WEATHER_API_URL") or "").strip().rstrip("/")
+        parameter = (mapping.get("WEATHER_API_KEY_PARAMETER") or "").strip()
+        problems = []
+        if api_url and not _URL.fullmatch(api_url):
+            problems.append(f"WEATHER_API_URL={api_url!r} is malformed: http://HOST[:PORT] or https://HOST")
+        if parameter and not _PARAMETER.fullmatch(parameter):
+            problems.append(
+                f"WEATHER_API_KEY_PARAMETER={parameter!r} is malformed: the name of an SSM parameter"
+            )
+        if problems:
+            raise ConfigError(problems)
+        return cls(api_url=api_url or None, api_key_parameter=parameter or None)
+
+    @property
+    def archive_url(self) -> str:
+        """Address of the archive endpoint."""
+        host = CUSTOMER_ARCHIVE_URL if self.api_key_parameter else ARCHIVE_URL
+        return (self.api_url or host) + ARCHIVE_PATH
+
+    @property
+    def forecast_url(self) -> str:
+        """Address of the forecast endpoint."""
+        host = CUSTOMER_FORECAST_URL if self.api_key_parameter else FORECAST_URL
+        return (self.api_url or host) + FORECAST_PATH
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The settings as command-line options of weather_check and weather_extract."""
+        url = ("--api-url", self.api_url) if self.api_url else ()
+        parameter = ("--api-key-parameter", self.api_key_parameter) if self.api_key_parameter else ()
+        return (*url, *parameter)
