@@ -35,6 +35,7 @@ def run_job_flow_request(
     settings: Settings,
     *,
     name: str,
+    core_nodes: int | None = None,
     service_role: str = SERVICE_ROLE,
     job_flow_role: str = JOB_FLOW_ROLE,
     subnet_id: str | None = None,
@@ -43,6 +44,7 @@ def run_job_flow_request(
     """The arguments of EMR's RunJobFlow for one run's cluster.
 
     It keeps alive between steps, ends itself when idle, and logs below ``settings.emr_log_uri``.
+    Without ``core_nodes`` it has as many as the environment's profile says.
     """
     instances: dict[str, object] = {
         "InstanceGroups": [
@@ -57,7 +59,7 @@ def run_job_flow_request(
                 "Name": "core",
                 "InstanceRole": "CORE",
                 "InstanceType": CORE_INSTANCE_TYPE,
-                "InstanceCount": settings.profile.emr_core_nodes,
+                "InstanceCount": core_nodes or settings.profile.emr_core_nodes,
                 "Market": "ON_DEMAND",
             },
         ],

@@ -15,11 +15,13 @@ from config.project_config import Settings
 class Job:
     """A Spark job that runs as one EMR step.
 
-    ``table`` is the ICEBERG_TABLE argument: a table, or the prefix of the tables that it writes.
+    ``table`` is the ICEBERG_TABLE argument: a table, or the prefix of the tables that it writes;
+    ``outputs`` are all the tables that it writes.
     """
 
     name: str
     table: str
+    outputs: tuple[str, ...]
     doc: str
     time_limit_minutes: int = 60
 
@@ -30,9 +32,24 @@ class Job:
 
 
 KPI_JOBS = (
-    Job("kpi_sensor_health", "sensor_health", "Faulty share per sensor, sensors per status"),
-    Job("kpi_temp_humidity", "temp_humidity_kpis", "Climate per day and place"),
-    Job("kpi_event_geo", "event_geo_kpis", "Events per day and type, faulty events per place"),
+    Job(
+        name="kpi_sensor_health",
+        table="sensor_health",
+        outputs=("sensor_health", "status_health"),
+        doc="Faulty share per sensor, sensors per status",
+    ),
+    Job(
+        name="kpi_temp_humidity",
+        table="temp_humidity_kpis",
+        outputs=("temp_humidity_kpis",),
+        doc="Climate per day and place",
+    ),
+    Job(
+        name="kpi_event_geo",
+        table="event_geo_kpis",
+        outputs=("event_geo_kpis_events", "event_geo_kpis_faulty_geo"),
+        doc="Events per day and type, faulty events per place",
+    ),
 )
 
 JOBS: dict[str, Job] = {job.name: job for job in KPI_JOBS}

@@ -14,10 +14,12 @@ from config.environments import PROFILES, EnvironmentProfile
 
 DEFAULT_REGION = "eu-north-1"
 DEFAULT_DATABASE = "analytics"
+DEFAULT_EMR_POLL_SECONDS = 15
 
 _BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+_POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
 
 class ConfigError(ValueError):
@@ -36,7 +38,8 @@ class ConfigError(ValueError):
 class Settings:
     """Where one deployment keeps its data.
 
-    Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``.
+    Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``. ``emr_poll_seconds`` is
+    how often a running step or cluster is asked for its state.
     """
 
     bronze_bucket: str
@@ -46,6 +49,7 @@ class Settings:
     aws_region: str = DEFAULT_REGION
     glue_database: str = DEFAULT_DATABASE
     environment: str = "dev"
+    emr_poll_seconds: int = DEFAULT_EMR_POLL_SECONDS
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
@@ -71,6 +75,9 @@ class Settings:
             return value
 
         bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
+        poll_seconds = matching(
+            "EMR_POLL_SECONDS", _POLL_SECONDS, "whole seconds from 1 to 60", str(DEFAULT_EMR_POLL_SECONDS)
+        )
         settings = cls(
             bronze_bucket=matching("BRONZE_BUCKET", _BUCKET, bucket_hint),
             iceberg_bucket=matching("ICEBERG_BUCKET", _BUCKET, bucket_hint),
@@ -81,6 +88,7 @@ class Settings:
                 "GLUE_DATABASE", _DATABASE, "lower-case letters, digits and underscores", DEFAULT_DATABASE
             ),
             environment=read("ENVIRONMENT", "dev"),
+            emr_poll_seconds=int(poll_seconds) if poll_seconds.isdecimal() else DEFAULT_EMR_POLL_SECONDS,
         )
         if settings.environment not in PROFILES:
             problems.append(
