@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from config import names
 from config.environments import PROFILES, EnvironmentProfile
 
 DEFAULT_REGION = "eu-north-1"
@@ -116,7 +117,7 @@ class Settings:
     @property
     def manifests_path(self) -> str:
         """Folder of the producers' manifests."""
-        return f"s3://{self.bronze_bucket}/manifests/"
+        return f"s3://{self.bronze_bucket}/{names.MANIFESTS_PREFIX}"
 
     @property
     def iceberg_warehouse(self) -> str:

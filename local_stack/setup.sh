@@ -30,8 +30,10 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
     -r .venv/uv.requirements
   .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
-  # The checkout's packages (config, kinesis, ...) are importable from anywhere in this environment.
+  # The checkout's packages (config, kinesis, ...) and the DAGs' helpers, which Airflow's triggerer and
+  # emr_boto_helper.py need too, are importable from anywhere in this environment.
   .venv/bin/python -c 'import pathlib, sys, sysconfig
-pathlib.Path(sysconfig.get_path("purelib"), "lakehouse.pth").write_text(sys.argv[1] + "\n")' "$root"
+lines = "".join(f"{sys.argv[1]}{folder}\n" for folder in ("", "/airflow/dags"))
+pathlib.Path(sysconfig.get_path("purelib"), "lakehouse.pth").write_text(lines)' "$root"
   echo "$wanted" >"$stamp"
 fi

@@ -1,0 +1,273 @@
+"""The Amazon provider's EMR operators, made safe to retry, clear and kill.
+
+They keep the provider's submission, links and waiting. What is added: a cluster and a step are made
+once a run and adopted afterwards (``IdempotentEmrHook``); waiting ends with the step's own time limit
+instead of after 30 minutes; a failure is told with the end of the step's log; and terminating goes by
+the run's cluster name, so that it works whatever became of the task that created the cluster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator,
+    EmrCreateJobFlowOperator,
+    EmrTerminateJobFlowOperator,
+)
+from airflow.providers.amazon.aws.triggers.emr import EmrTerminateJobFlowTrigger
+from airflow.providers.amazon.aws.utils.waiter import WaitPolicy
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from botocore.exceptions import ClientError
+
+from lakehouse.aws_calls import NO_RETRIES
+from lakehouse.clusters import (
+    ENDED_STATES,
+    READY_STATES,
+    UNENDED_STATES,
+    cluster_state,
+    clusters_of,
+    ensure_cluster,
+)
+from lakehouse.step_logs import explain_failure, read_log, step_log_uri, tail
+from lakehouse.steps import ADOPTABLE_STATES, cancel_request, ensure_step, step_status
+from lakehouse.triggers import StepTrigger
+
+CLUSTER_START_LIMIT = timedelta(minutes=30)
+CLUSTER_END_LIMIT = timedelta(minutes=20)
+
+GRACE = timedelta(minutes=2)
+"""A deferral ends itself this much after its trigger should have: the triggerer may be gone."""
+
+
+def attempts_within(limit: timedelta, poll_seconds: int) -> int:
+    """How often to ask, every ``poll_seconds``, to have waited for at least ``limit``."""
+    return math.ceil(limit.total_seconds() / poll_seconds) + 1
+
+
+class IdempotentEmrHook(EmrHook):
+    """An EmrHook that makes a cluster and a step once, and finds them again afterwards."""
+
+    @cached_property
+    def _conn_without_retries(self) -> Any:
+        return self.get_client_type(region_name=self.region_name, config=NO_RETRIES)
+
+    def create_job_flow(self, job_flow_overrides: dict[str, Any]) -> dict[str, Any]:
+        """Adopt the live cluster that this request made, or make it."""
+        cluster_id = ensure_cluster(self.conn, self._conn_without_retries, job_flow_overrides)
+        return {"JobFlowId": cluster_id, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    def add_job_flow_steps(self, job_flow_id: str, steps: Any = None, **_: Any) -> list[str]:
+        """Adopt the pending or running steps of these names, or submit them."""
+        return [ensure_step(self.conn, self._conn_without_retries, job_flow_id, step) for step in steps]
+
+
+class CreateRunClusterOperator(EmrCreateJobFlowOperator):
+    """Make this run's cluster, or adopt it, and wait until it takes steps.
+
+    :param job_flow_overrides: the request of RunJobFlow; its name and tags identify the cluster.
+    :param waiter_delay: seconds between two looks at its state (templated).
+    """
+
+    aws_hook_class = IdempotentEmrHook
+    waiter_delay: Any
+    _job_flow_id: str | None = None
+
+    def __init__(self, *, job_flow_overrides: Any, waiter_delay: Any, **kwargs: Any) -> None:
+        super().__init__(
+            job_flow_overrides=job_flow_overrides,
+            waiter_delay=waiter_delay,
+            wait_policy=WaitPolicy.WAIT_FOR_COMPLETION,
+            emr_conn_id=None,
+            deferrable=True,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> str | None:
+        """Make or adopt the cluster, then defer.
+
+        Raises:
+            ClientError: EMR refuses the request; nothing was made.
+        """
+        poll_seconds = int(self.waiter_delay)
+        self.waiter_delay = poll_seconds
+        self.waiter_max_attempts = attempts_within(CLUSTER_START_LIMIT, poll_seconds)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
+        """Id of the cluster, which is ready.
+
+        Raises:
+            AirflowException: it is not; with EMR's reason. The provider's waiter alone would take a
+                cluster that has been terminated meanwhile for one that is ready.
+        """
+        cluster_id: str = (event or {})["job_flow_id"]
+        state, reason = cluster_state(self.hook.conn, cluster_id)
+        if state not in READY_STATES:
+            raise AirflowException(f"Cluster {cluster_id} did not get ready: {state} {reason}".rstrip())
+        self.log.info("Cluster %s is %s", cluster_id, state)
+        return cluster_id
+
+
+class SparkStepOperator(EmrAddStepsOperator):
+    """Run one step on the run's cluster; deferred while it runs.
+
+    Skips itself when the run's parameter ``jobs`` leaves its task out.
+
+    :param steps: a list of the one step (templated), which is named like the task.
+    :param wait_limit: how long it may take, queueing included; longer than the step's own time limit.
+    :param waiter_delay: seconds between two looks at its state (templated).
+    """
+
+    aws_hook_class = IdempotentEmrHook
+    template_fields: Sequence[str] = (*EmrAddStepsOperator.template_fields, "waiter_delay")
+
+    def __init__(self, *, wait_limit: timedelta, waiter_delay: Any, **kwargs: Any) -> None:
+        # Not deferrable in the provider's sense: its trigger cannot cancel, ours can.
+        super().__init__(waiter_delay=waiter_delay, deferrable=False, **kwargs)
+        self.wait_limit = wait_limit
+        self._submitted: tuple[str, str] | None = None
+
+    def execute(self, context: Context) -> None:
+        """Submit or adopt the step, then defer.
+
+        Raises:
+            AirflowSkipException: the run's parameter ``jobs`` does not name this task.
+            ClientError: EMR refuses, for example because the cluster has ended.
+        """
+        if self.task_id not in context["params"].get("jobs", [self.task_id]):
+            raise AirflowSkipException(f"{self.task_id} is not among this run's jobs")
+        (step_id,) = super().execute(context)
+        cluster_id = str(self.job_flow_id)
+        self._submitted = (cluster_id, step_id)
+        poll_seconds = int(self.waiter_delay)
+        log_uri = step_log_uri(self.hook.conn, cluster_id, step_id, "stderr")
+        self.log.info("Step %s on cluster %s; its log will be %s", step_id, cluster_id, log_uri)
+        context["ti"].xcom_push(key="step_id", value=step_id)
+        context["ti"].xcom_push(key="log_uri", value=log_uri)
+        self.defer(
+            trigger=StepTrigger(
+                job_flow_id=cluster_id,
+                step_id=step_id,
+                waiter_delay=poll_seconds,
+                waiter_max_attempts=attempts_within(self.wait_limit, poll_seconds),
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+            ),
+            method_name="execute_complete",
+            kwargs={"step_id": step_id},
+            timeout=self.wait_limit + GRACE,
+        )
+
+    def execute_complete(
+        self, context: Context, event: dict[str, Any] | None = None, step_id: str = ""
+    ) -> str:
+        """Id of the step, which has completed; the end of its stdout goes to the task's log.
+
+        Raises:
+            AirflowFailException: it failed: the same step would fail again, so Airflow does not retry.
+            AirflowException: it was cancelled, has vanished, or outlived ``wait_limit`` (it is then
+                cancelled); a retry submits it again.
+        """
+        cluster_id = str(self.job_flow_id)
+        emr = self.hook.conn
+        try:
+            status = step_status(emr, cluster_id, step_id)
+        except ClientError as error:
+            raise AirflowException(f"Step {step_id} has vanished from {cluster_id}: {error}") from error
+        if status.state == "COMPLETED":
+            self._log_stdout(cluster_id, step_id)
+            return step_id
+        explanation = explain_failure(emr, self._s3, cluster_id, step_id, status)
+        self.log.error("%s", explanation)
+        summary = explanation.splitlines()[0]
+        if status.state == "FAILED":
+            raise AirflowFailException(summary)
+        if status.state in ADOPTABLE_STATES:
+            emr.cancel_steps(**cancel_request(cluster_id, step_id))
+            raise AirflowException(f"{summary}, and was cancelled: {(event or {}).get('message')}")
+        raise AirflowException(summary)
+
+    def on_kill(self) -> None:
+        """Cancel the step, if it has been submitted; while deferred, the trigger does this."""
+        if self._submitted:
+            self.hook.conn.cancel_steps(**cancel_request(*self._submitted))
+
+    @property
+    def _s3(self) -> Any:
+        return S3Hook(aws_conn_id=self.aws_conn_id, region_name=self.region_name).conn
+
+    def _log_stdout(self, cluster_id: str, step_id: str) -> None:
+        uri = step_log_uri(self.hook.conn, cluster_id, step_id, "stdout")
+        try:
+            text = read_log(self._s3, uri) if uri else None
+        except (ClientError, OSError) as error:
+            text = f"(unreadable: {error})"
+        self.log.info("The end of %s:\n%s", uri, tail(text) if text else "(not in S3 yet)")
+
+
+class TerminateRunClusterOperator(EmrTerminateJobFlowOperator):
+    """Terminate whatever lives of this run's cluster, and wait until it has ended.
+
+    It goes by name and tags, so that it also finds a cluster whose id nobody got to know.
+
+    :param cluster_request: the request (of RunJobFlow) that made the cluster (templated).
+    :param waiter_delay: seconds between two looks at its state (templated).
+    """
+
+    template_fields: Sequence[str] = (
+        *EmrTerminateJobFlowOperator.template_fields,
+        "cluster_request",
+        "waiter_delay",
+    )
+
+    def __init__(self, *, cluster_request: Any, waiter_delay: Any, **kwargs: Any) -> None:
+        super().__init__(job_flow_id="", waiter_delay=waiter_delay, deferrable=False, **kwargs)
+        self.cluster_request: Mapping[str, Any] = cluster_request
+
+    def execute(self, context: Context) -> None:
+        """Terminate one cluster and defer; return when none is left."""
+        cluster_id = next(clusters_of(self.hook.conn, self.cluster_request, UNENDED_STATES), None)
+        if cluster_id is None:
+            self.log.info("No cluster of this run is left")
+            return
+        self.job_flow_id = cluster_id
+        super().execute(context)
+        poll_seconds = int(self.waiter_delay)
+        self.defer(
+            trigger=EmrTerminateJobFlowTrigger(
+                job_flow_id=cluster_id,
+                waiter_delay=poll_seconds,
+                waiter_max_attempts=attempts_within(CLUSTER_END_LIMIT, poll_seconds),
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+            ),
+            method_name="execute_complete",
+            kwargs={"cluster_id": cluster_id},
+            timeout=CLUSTER_END_LIMIT + GRACE,
+        )
+
+    def execute_complete(
+        self, context: Context, event: dict[str, Any] | None = None, cluster_id: str = ""
+    ) -> None:
+        """Go on with the next cluster of the run, should there be one.
+
+        Raises:
+            AirflowException: this one has not ended. One that ended with errors has ended.
+        """
+        state, reason = cluster_state(self.hook.conn, cluster_id)
+        if state not in ENDED_STATES:
+            raise AirflowException(f"Cluster {cluster_id} does not end: {state} {reason}, {event}")
+        self.log.info("Cluster %s is %s (%s)", cluster_id, state, reason)
+        self.execute(context)

@@ -1,0 +1,54 @@
+"""``python -m local_stack.aws``: run the emulated AWS until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from config.project_config import DEFAULT_REGION
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m local_stack.aws", description=__doc__)
+    parser.add_argument(
+        "--port", type=int, default=4566, help="port on loopback, 0 = any free one (%(default)s)"
+    )
+    parser.add_argument("--state", type=Path, required=True, help="folder that keeps the state between runs")
+    parser.add_argument("--fresh", action="store_true", help="start empty instead of with the saved state")
+    parser.add_argument("--region", default=DEFAULT_REGION, help="region of unsigned requests (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def forget_credentials() -> None:
+    """Drop the user's own AWS settings: this process must never reach a real account."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
+        del os.environ[name]
+    os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "test"
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def main() -> int:
+    """Run the process; 1 if it cannot start or cannot save its state."""
+    options = parse_arguments(sys.argv[1:])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("local_stack").setLevel(logging.INFO)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    forget_credentials()
+    # moto reads the environment when imported.
+    from local_stack.aws import server, state
+
+    try:
+        listener = server.bind(options.port)
+        server.serve(listener, options.state, options.region, fresh=options.fresh)
+    except (server.PortTakenError, state.StateError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

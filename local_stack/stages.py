@@ -1,0 +1,49 @@
+"""Readable progress: one line per stage, with what it took, and where to look when it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+
+@dataclass
+class Stages:
+    """Prints stages as they start and end, and remembers the seconds that each took."""
+
+    console: Console
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, detail: str = "") -> Iterator[None]:
+        """Run one stage: a line when it is done, or a line when it failed."""
+        started = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            self._line("[red]✗[/red]", name, time.monotonic() - started, "")
+            raise
+        self.seconds[name] = round(time.monotonic() - started, 1)
+        self._line("[green]✓[/green]", name, self.seconds[name], detail)
+
+    def task(self, task_id: str, state: str, seconds: float) -> None:
+        """A line for an Airflow task that changed its state; states nobody waits for are left out."""
+        marks = {
+            "running": "[blue]…[/blue]",
+            "deferred": "[blue]…[/blue]",
+            "success": "[green]✓[/green]",
+            "failed": "[red]✗[/red]",
+            "upstream_failed": "[red]✗[/red]",
+            "up_for_retry": "[yellow]↻[/yellow]",
+            "skipped": "[dim]-[/dim]",
+        }
+        if state in marks:
+            done = state in ("success", "failed")
+            self._line(f"  {marks[state]}", f"{task_id} {state}", seconds if done else None, "")
+
+    def _line(self, mark: str, name: str, seconds: float | None, detail: str) -> None:
+        took = f"{seconds:6.1f} s" if seconds is not None else " " * 8
+        self.console.print(f"{mark} {name:<44} {took}  [dim]{detail}[/dim]", highlight=False)

@@ -1,0 +1,27 @@
+"""Fixtures that more than one room uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
+
+
+@pytest.fixture(scope="session")
+def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
+    """One emulated AWS for all tests: take names of your own. ``run_emulated_aws`` starts a private one.
+
+    ``emulated_aws.environment`` is for child processes, ``emulated_aws.client("s3")`` for the test itself.
+    """
+    with run_emulated_aws(tmp_path_factory.mktemp("emulated_aws"), "--fresh") as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws_environment(emulated_aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch) -> EmulatedAws:
+    """``emulated_aws``, with this process's own environment leading to it during the test."""
+    for name, value in emulated_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    return emulated_aws

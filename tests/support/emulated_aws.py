@@ -1,0 +1,83 @@
+"""Starts the emulated AWS as its own process, for tests: the shared one (fixture) or a private one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from config.project_config import DEFAULT_REGION
+
+STOP_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class EmulatedAws:
+    """A running emulated AWS: where it listens, and how to talk to it."""
+
+    endpoint: str
+    state_dir: Path
+    process: subprocess.Popen[str]
+    region: str = DEFAULT_REGION
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead boto3, pyiceberg and child processes here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def client(self, service: str, access_key: str = "test", **config: Any) -> Any:
+        """A boto3 client of its own session: safe to make in any thread. ``config`` goes to botocore."""
+        session = boto3.session.Session(access_key, "test", region_name=self.region)
+        settings = Config(**{"max_pool_connections": 32, "retries": {"total_max_attempts": 1}, **config})
+        return session.client(service, endpoint_url=self.endpoint, config=settings)
+
+    @property
+    def log(self) -> str:
+        """What the process wrote to its log so far."""
+        return (self.state_dir / "log.txt").read_text()
+
+    def stop(self) -> int:
+        """Stop it cleanly, so that it saves its state; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_TIMEOUT_SECONDS)
+
+
+@contextmanager
+def run_emulated_aws(state_dir: Path, *options: str) -> Iterator[EmulatedAws]:
+    """Run a private instance on a free port with its state below ``state_dir``; stopped on exit.
+
+    ``options`` go to its command line (``--fresh``).
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "local_stack.aws", "--port", "0", "--state", str(state_dir), *options]
+    with (state_dir / "log.txt").open("a") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ})
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, f"The emulated AWS did not start:\n{(state_dir / 'log.txt').read_text()}"
+        aws = EmulatedAws(json.loads(line)["endpoint"], state_dir, process)
+        yield aws
+        aws.stop()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
