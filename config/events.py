@@ -25,6 +25,9 @@ LONGITUDE_MIN, LONGITUDE_MAX = -180.0, 180.0
 TIMESTAMP_MIN = 946_684_800
 """2000-01-01T00:00:00Z in epoch seconds."""
 
+TIMESTAMP_MAX = 9_223_372_036_853
+"""The last whole second of a timestamp in microseconds (year 294247): the limit where no arrival is known."""
+
 MAX_SECONDS_AHEAD_OF_ARRIVAL = 86_400
 """An event may be dated at most a day after the start of its arrival hour (dt/hour of its bronze path)."""
 

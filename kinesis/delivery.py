@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.config import Config
@@ -25,7 +25,6 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_random_exponential
 from tenacity.nap import sleep_using_event
-from tenacity.stop import stop_base, stop_when_event_set
 
 from kinesis.ledger import Ledger
 from kinesis.pacing import Pacer
@@ -73,21 +72,10 @@ class _Batch:
     """Records on their way; ``pending`` shrinks as they are acknowledged."""
 
     pending: list[Record]
+    last_progress: float
     doubtful: bool = False
     attempts: int = 0
     trouble: str = ""
-    last_progress: float = field(default_factory=time.monotonic)
-
-
-class _OutOfPatience(stop_base):
-    """Stops when a batch has made no progress for too long."""
-
-    def __init__(self, batch: _Batch, seconds: float) -> None:
-        self._batch = batch
-        self._seconds = seconds
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        return time.monotonic() - self._batch.last_progress > self._seconds
 
 
 class Delivery:
@@ -105,6 +93,7 @@ class Delivery:
         ledger: Ledger,
         tally: Tally,
         patience: float = PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._stream = stream
@@ -112,6 +101,7 @@ class Delivery:
         self._ledger = ledger
         self._tally = tally
         self._patience = patience
+        self._clock = clock
         self._abandoned = threading.Event()
         self._failure: Exception | None = None
         self._slots = threading.BoundedSemaphore(IN_FLIGHT)
@@ -152,7 +142,7 @@ class Delivery:
         return DeliveryError(f"{type(self._failure).__name__}: {self._failure}")
 
     def _deliver(self, records: list[Record]) -> None:
-        batch = _Batch(records)
+        batch = _Batch(records, self._clock())
         try:
             self._send_until_acked(batch)
         except Exception as error:
@@ -170,10 +160,14 @@ class Delivery:
 
     def _send_until_acked(self, batch: _Batch) -> None:
         """Returns when nothing is pending, or when patience or the run has ended."""
+
+        def out_of_patience(_: RetryCallState) -> bool:
+            return self._abandoned.is_set() or self._clock() - batch.last_progress > self._patience
+
         Retrying(
             retry=retry_if_result(bool),
             wait=wait_random_exponential(multiplier=0.1, max=5),
-            stop=stop_when_event_set(self._abandoned) | _OutOfPatience(batch, self._patience),
+            stop=out_of_patience,
             sleep=sleep_using_event(self._abandoned),
             retry_error_callback=lambda state: None,
         )(self._attempt, batch)
@@ -206,7 +200,7 @@ class Delivery:
         if code in _THROTTLED:
             self._tally.throttle(len(batch.pending))
             batch.trouble = code
-            batch.last_progress = time.monotonic()
+            batch.last_progress = self._clock()
         elif error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             self._unknown(batch, str(error))
         else:
@@ -240,4 +234,4 @@ class Delivery:
         if throttled:
             self._tally.throttle(throttled)
         if acked or throttled:
-            batch.last_progress = time.monotonic()
+            batch.last_progress = self._clock()

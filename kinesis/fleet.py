@@ -97,7 +97,7 @@ class Fleet:
     def __init__(self, seed: int, sensors: int = GRID.size, grid: Grid = GRID) -> None:
         if sensors < 1:
             raise ValueError(f"a fleet needs at least one sensor, not {sensors}")
-        self._faker: Generator = Factory.create("en_US")
+        self._faker: Generator = Factory.create("en_US", providers=["faker.providers.misc"])
         self._faker.seed(seed)
         self._random: random.Random = self._faker.random
         nature = random.Random("nature")  # noqa: S311 - a simulation, not a secret

@@ -68,8 +68,7 @@ def describe(data: bytes, partition_key: str | None = None, disorder: Disorder |
         digest = content_hash(data)
     fields: Mapping[str, Any] = event or {}
     if partition_key is None:
-        sensor_id = fields.get("sensor_id")
-        partition_key = str(sensor_id)[:MAX_PARTITION_KEY_CHARACTERS] if sensor_id else digest
+        partition_key = _key_of(fields.get("sensor_id")) or digest
     uuid, timestamp = fields.get("uuid"), fields.get("timestamp")
     return Record(
         data=data,
@@ -88,6 +87,12 @@ def _parse(data: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _key_of(sensor_id: object) -> str:
+    if isinstance(sensor_id, int | str) and _encodable(str(sensor_id)):
+        return str(sensor_id)[:MAX_PARTITION_KEY_CHARACTERS]
+    return ""
 
 
 def _is_bigint(value: object) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.content import canonical_content
+from config.content import ContentError, canonical_content
 from kinesis.delivery import MAX_BATCH_BYTES, MAX_RECORD_BYTES
 from kinesis.records import MAX_PARTITION_KEY_CHARACTERS, Record, describe
 
@@ -57,6 +57,7 @@ class Replay:
         self._ended = False
         self._number = 0
         self._parse: Callable[[bytes], bytes] | None = None
+        self._error: ReplayError | None = None
 
     def take(self, most: int) -> list[Record] | None:
         """Up to ``most`` events, and never more than fit into one call; none if none came for a while.
@@ -64,22 +65,26 @@ class Replay:
         None: the input has ended.
 
         Raises:
-            ReplayError: a line is not an event.
+            ReplayError: a line is not an event; all events before it were returned.
         """
+        if self._error is not None:
+            raise self._error
         records: list[Record] = []
         size = 0
-        while len(records) < most and size < _FULL_BATCH:
-            line = self._next_line(wait=not records)
-            if line is None:
-                if self._ended and not records:
-                    return None
-                break
-            self._number += 1
-            if line.strip():
+        try:
+            while len(records) < most and size < _FULL_BATCH:
+                line = self._next_line(wait=not records)
+                if line is None:
+                    return None if self._ended and not records else records
+                self._number += 1
                 data = self._data(line.strip())
                 if data is not None:
                     records.append(describe(data))
                     size += records[-1].size
+        except ReplayError as error:
+            if not records:
+                raise
+            self._error = error
         return records
 
     def _next_line(self, *, wait: bool) -> bytes | None:
@@ -103,13 +108,15 @@ class Replay:
         if self._ended and self._rest:
             lines.append(self._rest)
         if len(self._rest) > _LONGEST_LINE:
-            raise self._error("longer than a Kinesis record may be (1 MiB)", self._number + len(lines) + 1)
+            raise self._refusal("longer than a Kinesis record may be (1 MiB)", self._number + len(lines) + 1)
         self._lines = iter(lines)
 
     def _data(self, line: bytes) -> bytes | None:
-        """The payload for a line; None for a CSV header."""
+        """The payload for a line; None for a blank one and a CSV header."""
+        if not line:
+            return None
         if len(line) > _LONGEST_LINE:
-            raise self._error("longer than a Kinesis record may be (1 MiB)")
+            raise self._refusal("longer than a Kinesis record may be (1 MiB)")
         if self._parse is None:
             line = line.removeprefix(b"\xef\xbb\xbf")
             if line.startswith(b"{"):
@@ -123,28 +130,33 @@ class Replay:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
-            raise self._error("not valid JSON") from None
+            raise self._refusal("not valid JSON") from None
         if not isinstance(event, dict):
-            raise self._error("JSON, but not an object")
+            raise self._refusal("JSON, but not an object")
         return line
 
     def _csv(self, header: bytes) -> Callable[[bytes], bytes]:
         columns = [column.strip() for column in self._cells(header)]
         missing = sorted(_CSV_TYPES.keys() - _CSV_OPTIONAL - set(columns))
         if missing:
-            raise self._error(f"neither a JSON object nor a CSV header with the columns {', '.join(missing)}")
+            raise self._refusal(
+                f"neither a JSON object nor a CSV header with the columns {', '.join(missing)}"
+            )
 
         def parse(line: bytes) -> bytes:
             cells = self._cells(line)
             if len(cells) != len(columns):
-                raise self._error(f"{len(cells)} cells under {len(columns)} columns")
+                raise self._refusal(f"{len(cells)} cells under {len(columns)} columns")
             event = {
                 column: self._value(column, cell)
                 for column, cell in zip(columns, cells, strict=True)
                 if column in _CSV_TYPES
             }
             place = {name: event.pop(name) for name in ("latitude", "longitude")}
-            return canonical_content(event | {"location": place})
+            try:
+                return canonical_content(event | {"location": place})
+            except ContentError as error:
+                raise self._refusal(str(error)) from None
 
         return parse
 
@@ -152,7 +164,7 @@ class Replay:
         try:
             return next(csv.reader([line.decode()], strict=True))
         except (UnicodeDecodeError, csv.Error):
-            raise self._error("not a line of CSV in UTF-8") from None
+            raise self._refusal("not a line of CSV in UTF-8") from None
 
     def _value(self, column: str, cell: str) -> object:
         text = cell.strip()
@@ -161,12 +173,12 @@ class Replay:
         try:
             value = _CSV_TYPES[column](text)
         except ValueError:
-            raise self._error(f"{column} is not a number") from None
+            raise self._refusal(f"{column} is not a number") from None
         if isinstance(value, float) and not math.isfinite(value):
-            raise self._error(f"{column} is not a finite number")
+            raise self._refusal(f"{column} is not a finite number")
         return value
 
-    def _error(self, problem: str, number: int | None = None) -> ReplayError:
+    def _refusal(self, problem: str, number: int | None = None) -> ReplayError:
         return ReplayError(f"{self._name}, line {number or self._number}: {problem}")
 
 

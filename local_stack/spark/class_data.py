@@ -42,7 +42,12 @@ def recording_options(folder: Path, java_home: Path) -> list[str]:
     """Options with which Java writes the archive into ``folder`` when it ends."""
     base = _base_archive(folder, java_home)
     if base and not base.exists():
-        dump: list[str | Path] = [java_home / "bin" / "java", "-Xshare:dump", f"-XX:SharedArchiveFile={base}", *_QUIET]
+        dump: list[str | Path] = [
+            java_home / "bin" / "java",
+            "-Xshare:dump",
+            f"-XX:SharedArchiveFile={base}",
+            *_QUIET,
+        ]
         subprocess.run(dump, check=True, stdout=subprocess.DEVNULL)
     return [
         *([f"-XX:SharedArchiveFile={base}"] if base else []),

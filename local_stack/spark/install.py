@@ -49,7 +49,13 @@ def ensure_class_data(runtime: SparkRuntime, tell: Callable[[str], None]) -> Non
             return
         tell("Preparing Spark's classes for a fast start (half a minute, only once)")
         log = runtime.folder / "training.log"
-        command: list[str | Path] = [sys.executable, "-m", "local_stack.spark.training", runtime.folder, runtime.java_home]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "local_stack.spark.training",
+            runtime.folder,
+            runtime.java_home,
+        ]
         with log.open("wb") as output:
             result = subprocess.run(command, stdout=output, stderr=output)
         if result.returncode != 0:

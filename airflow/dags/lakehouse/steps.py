@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse.aws_calls import SECONDS_BETWEEN_LOOKS, call_once
+from lakehouse.aws_calls import call_once
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ def ensure_step(
     emr_without_retries: Any,
     cluster_id: str,
     step: Mapping[str, Any],
-    seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
 ) -> str:
     """Id of the cluster's pending or running step of this name, submitted if there is none.
 
@@ -55,7 +54,7 @@ def ensure_step(
         step_id: str = answer["StepIds"][0]
         return step_id
 
-    return call_once(submit, find, seconds_between_looks)
+    return call_once(submit, find)
 
 
 def step_status(emr: Any, cluster_id: str, step_id: str) -> StepStatus:

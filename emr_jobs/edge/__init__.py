@@ -1,0 +1,1 @@
+"""The outer edge of the jobs: command line, run, report."""

@@ -1,0 +1,121 @@
+"""The command line that all lake jobs share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config import names
+from config.jobs import Job
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+"""Glue's database and table names, as far as Athena and Spark read them without quotes."""
+
+_UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f'\"`;\\]|--")
+"""Nothing that could end a quoted name or string in SQL."""
+
+
+@dataclass(frozen=True)
+class JobArguments:
+    """What every lake job is told, in the order of the command line.
+
+    ``source`` is BRONZE_PATH: a Parquet path, or the name of an Iceberg table of events
+    (``table`` in ``database``, or ``database.table``).
+    """
+
+    source: str
+    database: str
+    table: str
+    warehouse: str
+
+    @property
+    def source_is_table(self) -> bool:
+        """Whether ``source`` names a table: a path has a slash, a name has none."""
+        return is_table_name(self.source)
+
+
+def is_table_name(source: str) -> bool:
+    """Tell the name of an Iceberg table from a path.
+
+    >>> is_table_name("clickstream_events"), is_table_name("s3://bucket/clickstream/"), is_table_name("./x")
+    (True, False, False)
+    """
+    return "/" not in source
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name: lower-case letters, digits and underscores, no leading digit"
+        )
+    return text
+
+
+def _path(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    if _UNSAFE_IN_PATH.search(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has a quote, a semicolon, a backslash, a control character or --"
+        )
+    return text
+
+
+def _source(text: str) -> str:
+    path = _path(text)
+    if is_table_name(path):
+        for part in path.split(".", maxsplit=1):
+            _name(part)
+    return path
+
+
+def _warehouse(text: str) -> str:
+    path = _path(text)
+    if is_table_name(path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder: s3://BUCKET/ or /path")
+    return path
+
+
+def job_parser(job: Job) -> argparse.ArgumentParser:
+    """The parser of one job; wrong arguments print the usage and exit 2.
+
+    Jobs with options of their own add them to it before they call ``parse_arguments``.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"spark-submit {job.module_file}",
+        description=f"{job.doc}. Reads events, keeps the valid ones once each, publishes atomically.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "example:\n"
+            f"  spark-submit --py-files packages.zip {job.module_file} \\\n"
+            f"    s3://my-bronze/clickstream/ analytics {job.table} s3://my-iceberg/\n\n"
+            f"Iceberg tables are reached through the Spark catalog {names.SPARK_CATALOG!r}. A missing or\n"
+            "empty BRONZE_PATH creates the tables where absent and leaves existing ones as they are.\n"
+            "The last line on stdout is a JSON object: rows read, rejected by reason, duplicates, published."
+        ),
+    )
+    parser.add_argument(
+        "source",
+        metavar="BRONZE_PATH",
+        type=_source,
+        help="Parquet files of events (with dt= and hour= folders or without), "
+        "or the name of an Iceberg table of events",
+    )
+    parser.add_argument("database", metavar="ICEBERG_DB", type=_name, help="database of the tables to write")
+    parser.add_argument(
+        "table",
+        metavar="ICEBERG_TABLE",
+        type=_name,
+        help="table to write; a job of two tables derives both names from it",
+    )
+    parser.add_argument(
+        "warehouse", metavar="ICEBERG_WAREHOUSE", type=_warehouse, help="root folder of the Iceberg tables"
+    )
+    return parser
+
+
+def parse_job_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> JobArguments:
+    """Read the command line of a job without options of its own."""
+    return JobArguments(**vars(parser.parse_args(argv)))

@@ -1,0 +1,76 @@
+"""Reading events: Parquet files as Firehose delivers them, or an Iceberg table of events."""
+
+from __future__ import annotations
+
+import logging
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from config.tables import BRONZE, TableSpec
+from emr_jobs.lake.tables import qualified_name
+
+logger = logging.getLogger(__name__)
+
+
+def read_bronze(spark: SparkSession, path: str, spec: TableSpec = BRONZE) -> DataFrame | None:
+    """Events of the Parquet files below ``path``, or None where there are none.
+
+    Columns: the event's fields, null where an older file lacks one; ``arrival_hour`` (timestamp, from the
+    folders dt= and hour= where the path has them, else null); ``source_file`` and ``source_row``, which order
+    the copies of an event.
+    """
+    reader = spark.read.schema(spec.schema_ddl)
+    root, partitioned, _ = path.partition("/dt=")
+    if partitioned:
+        reader = reader.option("basePath", root)  # a day's or an hour's folder still knows its dt and hour
+    try:
+        files = reader.parquet(path)
+    except AnalysisException as error:
+        if error.getErrorClass() != "PATH_NOT_FOUND":
+            raise
+        logger.warning("%s does not exist: nothing to read", path)
+        return None
+    if not files.inputFiles():
+        logger.warning("%s holds no files: nothing to read", path)
+        return None
+    return files.select(
+        *spec.column_names,
+        _arrival_hour(files).alias("arrival_hour"),
+        F.col("_metadata.file_path").alias("source_file"),
+        F.col("_metadata.row_index").alias("source_row"),
+    )
+
+
+def _arrival_hour(files: DataFrame) -> Column:
+    """Start of the arrival hour; Spark has inferred dt as a date and hour as an int, if well-formed."""
+    if not {"dt", "hour"} <= set(files.columns):
+        return _unknown_arrival_hour()
+    hours = F.unix_date(F.col("dt").cast("date")).cast("bigint") * 24 + F.col("hour").cast("bigint")
+    return F.timestamp_seconds(hours * 3600)
+
+
+def _unknown_arrival_hour() -> Column:
+    return F.lit(None).cast("timestamp").alias("arrival_hour")
+
+
+def read_events_table(spark: SparkSession, database: str, source: str) -> DataFrame | None:
+    """Events of the Iceberg table ``source`` (TABLE in ``database``, or DATABASE.TABLE), or None without one.
+
+    Columns as of :func:`read_bronze`, from the table where it has them: arrival_hour, source_file,
+    source_row; else the arrival is not known and Iceberg's own file and position order the copies.
+    """
+    database, _, table = source.rpartition(".") if "." in source else (database, "", source)
+    name = qualified_name(database, table)
+    if not spark.catalog.tableExists(name):
+        logger.warning("table %s does not exist: nothing to read", name)
+        return None
+    events = spark.table(name)
+    own = set(events.columns)
+    return events.select(
+        *BRONZE.column_names,
+        F.col("arrival_hour") if "arrival_hour" in own else _unknown_arrival_hour(),
+        F.col("source_file") if "source_file" in own else F.col("_file").alias("source_file"),
+        F.col("source_row") if "source_row" in own else F.col("_pos").alias("source_row"),
+    )

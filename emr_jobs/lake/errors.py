@@ -1,0 +1,15 @@
+"""What lake access refuses, each with a message for the person who runs the job."""
+
+from __future__ import annotations
+
+
+class LakeError(Exception):
+    """The job cannot go on; the message says why and what to check."""
+
+
+class SchemaMismatchError(LakeError):
+    """An existing table is not what its specification says."""
+
+
+class ConcurrentPublishError(LakeError):
+    """Another writer published to the table after this run looked at it."""

@@ -1,0 +1,123 @@
+"""Iceberg tables: created from their specification, published in one commit."""
+
+from __future__ import annotations
+
+import logging
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from config import names
+from config.tables import Column, TableSpec
+from emr_jobs.lake.errors import ConcurrentPublishError, SchemaMismatchError
+
+logger = logging.getLogger(__name__)
+
+TABLE_PROPERTIES = {
+    "format-version": "2",
+    "write.delete.mode": "copy-on-write",
+    "write.update.mode": "copy-on-write",
+    "write.merge.mode": "copy-on-write",
+}
+"""Athena reads no other version of the format than 2."""
+
+_CONFLICTS = (
+    "org.apache.iceberg.exceptions.ValidationException",
+    "org.apache.iceberg.exceptions.CommitFailedException",
+)
+
+
+def qualified_name(database: str, table: str) -> str:
+    """Name of a table in Spark SQL, with the catalog. Names come from checked arguments and from config."""
+    return f"{names.SPARK_CATALOG}.{database}.{table}"
+
+
+def ensure_table(spark: SparkSession, name: str, spec: TableSpec) -> None:
+    """Create the table ``name`` (and its database) by its specification, or check the one that exists.
+
+    Raises:
+        SchemaMismatchError: it exists with other columns or types.
+    """
+    if spark.catalog.tableExists(name):
+        _require_schema(spark, name, spec)
+        return
+    spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {name.rpartition('.')[0]}")
+    spark.sql(create_statement(name, spec))
+    if spec.sort:
+        spark.sql(f"ALTER TABLE {name} WRITE ORDERED BY {', '.join(spec.sort)}")
+    logger.info("created table %s", name)
+
+
+def create_statement(name: str, spec: TableSpec) -> str:
+    """The DDL of a table, every column with its meaning as a comment."""
+    columns = ",\n  ".join(map(_column_definition, spec.columns))
+    partitions = f"\nPARTITIONED BY ({', '.join(spec.partition)})" if spec.partition else ""
+    properties = ", ".join(f"{_literal(key)}={_literal(value)}" for key, value in TABLE_PROPERTIES.items())
+    return (
+        f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n)\nUSING iceberg{partitions}\n"
+        f"COMMENT {_literal(spec.doc)}\nTBLPROPERTIES ({properties})"
+    )
+
+
+def _column_definition(column: Column) -> str:
+    required = "" if column.nullable else " NOT NULL"
+    return f"`{column.name}` {column.type}{required} COMMENT {_literal(column.doc)}"
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _require_schema(spark: SparkSession, name: str, spec: TableSpec) -> None:
+    found = [(field.name, field.dataType.simpleString()) for field in spark.table(name).schema]
+    wanted = [(column.name, column.type) for column in spec.columns]
+    if found == wanted:
+        return
+    listed = [f"  has    {column} {kind}" for column, kind in found if (column, kind) not in wanted]
+    listed += [f"  lacks  {column} {kind}" for column, kind in wanted if (column, kind) not in found]
+    raise SchemaMismatchError(
+        f"{name} is not the table that config/tables.py specifies, so nothing was written:\n"
+        + "\n".join(listed or ["  the same columns in another order"])
+        + "\nMove it away or choose another ICEBERG_TABLE; a type change needs a new table."
+    )
+
+
+def current_snapshot(spark: SparkSession, name: str) -> int | None:
+    """Id of the table's current snapshot, None for a table that was never written to."""
+    row = spark.table(f"{name}.refs").where("name = 'main'").select("snapshot_id").first()
+    return row.snapshot_id if row else None
+
+
+def publish(name: str, rows: DataFrame, spec: TableSpec, base_snapshot: int | None) -> None:
+    """Replace the whole content of the table by ``rows`` in one commit: readers see before or after.
+
+    ``base_snapshot`` is what :func:`current_snapshot` said before the run read its input: a commit by
+    anybody since then is a conflict, not overwritten.
+
+    Raises:
+        ConcurrentPublishError: somebody else committed to the table in between.
+    """
+    # Not overwritePartitions: it appends to an unpartitioned table and leaves partitions that became empty.
+    # Without isolation and base, a plain overwrite silently deletes what was inserted concurrently.
+    writer = rows.select(*spec.column_names).writeTo(name).option("isolation-level", "serializable")
+    if base_snapshot is not None:
+        writer = writer.option("validate-from-snapshot-id", str(base_snapshot))
+    try:
+        writer.overwrite(F.lit(True))
+    except (Py4JJavaError, CapturedException) as error:
+        if _is_conflict(error):
+            raise ConcurrentPublishError(f"{name} changed since this run looked at it") from error
+        raise
+
+
+def _is_conflict(error: Py4JJavaError | CapturedException) -> bool:
+    """Whether Iceberg's validation of the commit is among the causes."""
+    cause = error.java_exception if isinstance(error, Py4JJavaError) else error._origin
+    while cause is not None:
+        if cause.getClass().getName() in _CONFLICTS:
+            return True
+        cause = cause.getCause()
+    return False

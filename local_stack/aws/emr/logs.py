@@ -1,0 +1,101 @@
+"""What is kept of a step or bootstrap action: its logs under LogUri, and why it failed."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from local_stack.aws.emr.model import Failure
+
+LOG_NAMES = ("controller", "stdout", "stderr")
+TIMED_OUT = 124
+"""What coreutils' timeout exits with when the time is over."""
+
+_TAIL_BYTES = 64 * 1024
+_ERROR_LINE = re.compile(r"^(?:[\w.$]*(?:Error|Exception|Failure)\b|Exception in thread|Caused by:)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: ``exit_code`` as a shell gives it, times in UTC."""
+
+    command: tuple[str, ...]
+    folder: Path
+    pid: int
+    exit_code: int
+    started: datetime
+    ended: datetime
+
+    @property
+    def seconds(self) -> int:
+        """How long it ran."""
+        return round((self.ended - self.started).total_seconds())
+
+
+def controller_log(result: Result) -> str:
+    """The controller log of EMR's step runner, in its wording."""
+    command = " ".join(result.command)
+    begin, end = (
+        f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z" for time in (result.started, result.ended)
+    )
+    verdict = (
+        f"{end} INFO Step succeeded with exitCode 0 and took {result.seconds} seconds"
+        if result.exit_code == 0
+        else f"{end} WARN Step failed with exitCode {result.exit_code} and took {result.seconds} seconds"
+    )
+    return "\n".join(
+        [
+            f"{begin} INFO startExec '{command}'",
+            f"{begin} INFO Working dir {result.folder}",
+            f"{begin} INFO ProcessRunner started child process {result.pid}",
+            f"{end} INFO waitProcessCompletion ended with exit code {result.exit_code} : {command}",
+            f"{end} INFO total process run time: {result.seconds} seconds",
+            verdict,
+            "",
+        ]
+    )
+
+
+def upload(s3: Any, folder: Path, log_uri: str, relative: str, names: Iterable[str] = LOG_NAMES) -> str:
+    """Put the logs in ``folder`` under ``log_uri``/``relative``/NAME.gz; returns that folder's URI."""
+    bucket, _, prefix = log_uri.split("://", 1)[1].partition("/")
+    base = f"{prefix.rstrip('/')}/{relative}/".lstrip("/")
+    for name in names:
+        body = gzip.compress((folder / name).read_bytes())
+        s3.put_object(Bucket=bucket, Key=f"{base}{name}.gz", Body=body)
+    return f"s3://{bucket}/{base}"
+
+
+def explain(exit_code: int, stderr: Path, log_folder: str) -> Failure:
+    """Why a command failed, from its exit code and the end of its standard error.
+
+    ``log_folder`` is the URI that ``upload`` gave, or empty.
+    """
+    log_file = f"{log_folder}stderr.gz" if log_folder else ""
+    said = _last_error(_tail(stderr))
+    if exit_code == TIMED_OUT:
+        return Failure(
+            "Time limit exceeded.", f"Exit code {exit_code}: the command ran out of its time.", log_file
+        )
+    if exit_code > 128:
+        message = f"Exit code {exit_code}: the command was ended by signal {exit_code - 128}."
+        return Failure("Killed.", f"{message} {said}".strip(), log_file)
+    return Failure("Unknown Error.", said or f"Exit code {exit_code}.", log_file)
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return stream.read().decode(errors="replace")
+
+
+def _last_error(text: str) -> str:
+    """The last line that names an error, else the last line with anything on it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    return (errors or lines or [""])[-1]

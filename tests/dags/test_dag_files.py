@@ -1,0 +1,55 @@
+"""DAG files import whatever the environment holds, and there are as many DAGs as we think."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from config import names
+from config.environments import PROFILES
+from lakehouse.defaults import profile_while_parsing
+from tests.dags.conftest import DAGS_FOLDER, VARIABLES
+
+DAG_IDS = {names.DAG_ID}
+
+SCHEDULES = {"": None, "dev": None, "prod": "0 3 * * *", "nonsense": None}
+
+
+def load() -> DagBag:
+    """Parse the DAG files now."""
+    return DagBag(DAGS_FOLDER)
+
+
+def test_dags_import_without_any_setting(no_settings: None) -> None:
+    bag = load()
+    assert bag.import_errors == {}
+    assert set(bag.dags) == DAG_IDS
+    assert len(bag.dagbag_stats) == len(DAG_IDS), "a file that is no DAG was parsed: see .airflowignore"
+
+
+def test_dags_import_with_all_settings(settings_environment: dict[str, str]) -> None:
+    bag = load()
+    assert bag.import_errors == {}
+    assert set(bag.dags) == DAG_IDS
+
+
+def test_dags_import_with_malformed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "s3://Not Valid!")
+    bag = load()
+    assert bag.import_errors == {}
+    assert set(bag.dags) == DAG_IDS
+
+
+@pytest.mark.parametrize(("environment", "schedule"), SCHEDULES.items())
+def test_schedule_follows_environment_alone(
+    environment: str, schedule: str | None, no_settings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    assert load().dags[names.DAG_ID].schedule == schedule
+
+
+def test_profile_of_an_unknown_environment_is_the_one_without_schedule() -> None:
+    assert profile_while_parsing({"ENVIRONMENT": "production"}) == PROFILES["dev"]
+    assert profile_while_parsing({"ENVIRONMENT": " prod "}) == PROFILES["prod"]
+    assert profile_while_parsing({}) == PROFILES["dev"]

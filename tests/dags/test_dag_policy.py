@@ -1,0 +1,145 @@
+"""Rules that every DAG of the project keeps."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator,
+    EmrCreateJobFlowOperator,
+    EmrTerminateJobFlowOperator,
+)
+from airflow.sdk import DAG, TriggerRule
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from config.jobs import JOBS, KPI_JOBS
+from config.tables import KPI_TABLES
+from lakehouse.defaults import DAG_DEFAULT_ARGS
+from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
+from tests.dags.conftest import DAGS_FOLDER
+
+DAG_MODULES = sorted(path.stem for path in DAGS_FOLDER.glob("*.py"))
+
+
+@pytest.fixture(params=DAG_MODULES)
+def dag(request: pytest.FixtureRequest, dag_bag: DagBag) -> DAG:
+    """Each DAG in turn: one a file."""
+    (found,) = (dag for dag in dag_bag.dags.values() if Path(dag.fileloc).stem == request.param)
+    return found
+
+
+def test_default_arguments_come_from_one_place(dag: DAG) -> None:
+    assert dag.default_args == DAG_DEFAULT_ARGS
+
+
+def test_dag_says_who_and_what(dag: DAG) -> None:
+    assert dag.doc_md == importlib.import_module(Path(dag.fileloc).stem).__doc__
+    assert dag.description
+    assert dag.tags
+    assert {task.owner for task in dag.tasks} == {DAG_DEFAULT_ARGS["owner"]}
+
+
+def test_runs_do_not_overlap_or_catch_up(dag: DAG) -> None:
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+
+
+def test_no_run_timeout(dag: DAG) -> None:
+    assert dag.dagrun_timeout is None, "it would skip the teardown"
+
+
+def test_parameters_are_typed_described_and_have_valid_defaults(dag: DAG) -> None:
+    for name, _ in dag.params.items():
+        schema = dag.params.get_param(name).schema
+        assert schema["type"], name
+        assert dag.params.get_param(name).description, name
+    dag.params.validate()
+
+
+def test_dag_survives_serialization(dag: DAG) -> None:
+    again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    assert set(again.task_dict) == set(dag.task_dict)
+
+
+def test_emr_goes_through_the_safe_operators(dag: DAG) -> None:
+    plain = (EmrCreateJobFlowOperator, EmrAddStepsOperator, EmrTerminateJobFlowOperator)
+    safe = (CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator)
+    emr_tasks = [task for task in dag.tasks if isinstance(task, plain)]
+    assert all(isinstance(task, safe) for task in emr_tasks)
+    assert all(task.aws_conn_id is None for task in emr_tasks), "the environment holds the credentials"
+
+
+def test_who_creates_a_cluster_terminates_it(dag: DAG) -> None:
+    for create in (task for task in dag.tasks if isinstance(task, CreateRunClusterOperator)):
+        teardowns = [task for task in create.downstream_list if task.is_teardown]
+        assert [type(task) for task in teardowns] == [TerminateRunClusterOperator]
+        (terminate,) = teardowns
+        assert create.is_setup
+        assert terminate.on_failure_fail_dagrun, "a failed terminate must not end green"
+        assert terminate.trigger_rule == TriggerRule.ALL_DONE_SETUP_SUCCESS
+        before = [task for task in create.upstream_list if task.is_setup]
+        assert before, "if creating fails half-way, another setup must let the teardown run"
+        assert all(terminate in task.downstream_list for task in before)
+        steps = [task for task in dag.tasks if isinstance(task, SparkStepOperator)]
+        assert all(terminate in step.downstream_list for step in steps)
+
+
+def test_a_failed_job_is_a_failed_run(dag: DAG) -> None:
+    """A teardown that can fail the run hides its upstream tasks from the run's verdict.
+
+    So each job needs a leaf of its own that is no teardown and does not succeed without it.
+    """
+    strict = (TriggerRule.ALL_SUCCESS, TriggerRule.NONE_FAILED)
+    for step in (task for task in dag.tasks if isinstance(task, SparkStepOperator)):
+        leaves = [task for task in step.downstream_list if not task.is_teardown]
+        assert any(leaf.trigger_rule in strict and not leaf.downstream_list for leaf in leaves)
+
+
+def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:
+    steps = [task for task in dag.tasks if isinstance(task, SparkStepOperator)]
+    queue_seconds = sum(JOBS[step.task_id].time_limit_minutes * 60 for step in steps)
+    assert all(step.wait_limit.total_seconds() > queue_seconds for step in steps)
+
+
+def test_kpi_tasks_are_named_like_their_jobs(kpis_dag: DAG) -> None:
+    steps = {task.task_id for task in kpis_dag.tasks if isinstance(task, SparkStepOperator)}
+    assert steps == {job.name for job in KPI_JOBS}
+
+
+def test_kpi_tables_are_assets_of_the_task_that_writes_them(kpis_dag: DAG) -> None:
+    outlets = [asset.name for job in KPI_JOBS for asset in kpis_dag.get_task(job.name).outlets]
+    assert sorted(outlets) == sorted(table.name for table in KPI_TABLES)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("jobs", ["kpi_unknown"], "kpi_unknown"),
+        ("jobs", [], "non-empty"),
+        ("jobs", "kpi_event_geo", "array"),
+        ("jobs", ["kpi_event_geo", "kpi_event_geo"], "non-unique"),
+        ("core_nodes", 0, "minimum"),
+        ("core_nodes", 1000, "maximum"),
+        ("core_nodes", "many", "integer"),
+    ],
+)
+def test_a_bad_run_parameter_is_refused_by_name(
+    kpis_dag: DAG, parameter: str, value: object, said: str
+) -> None:
+    with pytest.raises(ParamValidationError, match=said):
+        kpis_dag.params.get_param(parameter).resolve(value)
+
+
+def test_dags_import_neither_spark_nor_the_jobs() -> None:
+    check = (
+        "import sys; import clickstream_emr_kpis_dag; "
+        "sys.exit([name for name in ('pyspark', 'emr_jobs', 'local_stack') if name in sys.modules] or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

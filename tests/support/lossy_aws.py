@@ -1,0 +1,115 @@
+"""moto over real HTTP in this process, behind a door that can lose answers and notes what was asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any, Literal
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import httpx
+from moto.emr.models import ElasticMapReduceBackend, emr_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from config.project_config import DEFAULT_REGION
+
+ACCOUNT = "123456789012"
+
+Fault = Literal["connection lost", "internal error", "throttled before"]
+
+
+@dataclass
+class LossyAws:
+    """Tests set ``faults`` (operation to what shall happen to its next calls) and read ``calls``.
+
+    ``connection lost`` and ``internal error`` happen after the call has taken effect.
+    """
+
+    endpoint: str = ""
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI: pass the request on to moto, then spoil the answer if a fault waits for it."""
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if not target.startswith("ElasticMapReduce."):
+            return self._moto(environ, start_response)
+        operation = target.rpartition(".")[2]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        self.calls.append((operation, json.loads(body)))
+        if operation == "CancelSteps":  # moto has none
+            return self._cancel_steps(json.loads(body), start_response)
+        waiting = self.faults.get(operation, [])
+        fault = waiting.pop(0) if waiting else None
+        if fault == "throttled before":
+            start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+            return [b'{"__type": "ThrottlingException", "message": "Rate exceeded"}']
+        environ["wsgi.input"] = _Body(body)
+        answer = self._moto(environ, start_response)
+        if fault == "internal error":
+            start_response("500 Internal Server Error", [])
+            return [b""]
+        if fault == "connection lost":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return answer
+
+    def _cancel_steps(self, asked: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        for step in self.emr.clusters[asked["ClusterId"]].steps:
+            if step.id in asked["StepIds"]:
+                step.state = "CANCELLED"
+        start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
+        return [b'{"CancelStepsInfoList": []}']
+
+    def called(self, operation: str) -> list[dict[str, Any]]:
+        """Requests of one EMR operation, in order."""
+        return [request for name, request in self.calls if name == operation]
+
+    @property
+    def emr(self) -> ElasticMapReduceBackend:
+        """moto's EMR, whose clusters and steps a test may put into any state."""
+        return emr_backends[ACCOUNT][DEFAULT_REGION]
+
+    def reset(self) -> None:
+        """Forget everything."""
+        httpx.post(f"{self.endpoint}/moto-api/reset").raise_for_status()
+        self.faults.clear()
+        self.calls.clear()
+
+
+class _Body:
+    """A request body that has been read once already."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self, size: int = -1) -> bytes:
+        taken, self._content = self._content, b""
+        return taken
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def run_lossy_aws() -> Iterator[LossyAws]:
+    """Serve it on a free port."""
+    aws = LossyAws()
+    server = make_server("127.0.0.1", 0, aws, threaded=True, request_handler=_Quiet)
+    aws.endpoint = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield aws
+    finally:
+        server.shutdown()
+        thread.join()
