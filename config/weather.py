@@ -33,6 +33,35 @@ FORECAST_PAST_DAYS = 92
 DEFAULT_DAYS = 365
 """Length of a first load, days, the last being today (UTC)."""
 
+MAX_REQUEST_WEIGHT = 1_000.0
+"""We ask for no more at once than a bit over a year of the whole grid: politer than the service's limit."""
+
+MAX_REQUEST_LOCATIONS = 200
+"""Keeps the address of a request under 8 KiB, which servers commonly accept."""
+
+SETTLE_AFTER_DAYS = 7
+"""Provisional days wait until the archive knows this many of them, then all are asked for at once:
+up to 46 days weigh the same as one."""
+
+UNSETTLED_DAYS = 10
+"""The archive still fills in days as young as this: a null there is provisional, later it is missing."""
+
+RAW_PREFIX = "raw/openmeteo/"
+"""Landing folder in the bronze bucket, with ``dt=YYYY-MM-DD/`` below."""
+
+RAW_FILE = "openmeteo.parquet"
+"""The one file of a day."""
+
+CHECKPOINT_PREFIX = "checkpoints/"
+CHECKPOINT = "openmeteo.json"
+GAP_LEDGER = "openmeteo-gaps.json"
+BUDGET_LEDGER = "openmeteo-budget.json"
+CHECK_RESULT = "openmeteo-check.json"
+"""Documents in the bronze bucket below CHECKPOINT_PREFIX; in prod their truth is in DynamoDB."""
+
+CHECKPOINT_KEY = "id"
+"""Partition key (string) of the DynamoDB table of checkpoints; the value is a document's name."""
+
 REFERENCE_DAYS = 14
 REFERENCE_VARIABLES = 10
 
