@@ -27,7 +27,7 @@ def forget_credentials() -> None:
     """Drop the user's own AWS settings: this process must never reach a real account."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
         del os.environ[name]
-    os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "test"
+    os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "test"  # noqa: S105 (no secret)
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import logging
 from collections.abc import Callable
 
-from local_stack.aws import dispatch, s3
+from local_stack.aws import dispatch, kinesis, s3
 from local_stack.aws.context import ServerContext, Worker
 
 Install = Callable[[ServerContext], Worker | None]
 
-INSTALLS: list[Install] = [dispatch.install, s3.install]
-for _name in ("kinesis", "glue", "firehose", "emr", "athena", "cloudformation"):
-    if importlib.util.find_spec(f"local_stack.aws.{_name}"):
-        _module = importlib.import_module(f"local_stack.aws.{_name}")
-        if hasattr(_module, "install"):
-            INSTALLS.append(_module.install)
+INSTALLS: list[Install] = [dispatch.install, s3.install, kinesis.install]
+for _name in ("glue", "firehose", "emr", "athena", "cloudformation"):
+    try:
+        INSTALLS.append(importlib.import_module(f"local_stack.aws.{_name}").install)
+    except (ImportError, AttributeError, SyntaxError):
+        logging.getLogger(__name__).exception("%s is not there yet", _name)
 
 
 def install_all(context: ServerContext) -> list[Worker]:

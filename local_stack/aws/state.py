@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import json
 import logging
 import os
 import platform
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,21 @@ FORMAT_VERSION = 1
 
 class StateError(RuntimeError):
     """The state could not be saved; the message names the service that cannot be written."""
+
+
+class _Pickler(dill.Pickler):
+    """dill, but every lock is a new one when read: dill's RLocks come back locked for ever."""
+
+    dispatch = dill.Pickler.dispatch.copy()
+
+    def save_lock(self, _lock: object) -> None:
+        self.save_reduce(threading.Lock, ())
+
+    def save_rlock(self, _lock: object) -> None:
+        self.save_reduce(threading.RLock, ())
+
+    dispatch[type(threading.Lock())] = save_lock
+    dispatch[type(threading.RLock())] = save_rlock
 
 
 def signature() -> dict[str, str | int]:
@@ -49,7 +66,7 @@ def save(state_dir: Path) -> Path:
         with unfinished.open("wb") as stream:
             stream.write(json.dumps(signature()).encode() + b"\n")
             # One pickle for all: stacks refer to the resources of other services.
-            dill.dump(accounts, stream, protocol=5)
+            _Pickler(stream, protocol=5).dump(accounts)
             stream.flush()
             os.fsync(stream.fileno())
     except Exception as error:
@@ -106,7 +123,7 @@ def _restore(saved: dict[str, Any]) -> None:
 
 def _unwritable(saved: dict[str, Any]) -> str | None:
     try:
-        dill.dumps(saved, protocol=5)
+        _Pickler(io.BytesIO(), protocol=5).dump(saved)
     except Exception:
         return str(saved["service"])
     return None

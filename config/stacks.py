@@ -1,0 +1,100 @@
+"""The CloudFormation stacks of one environment, in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from config import names
+
+ENVIRONMENT_PARAMETER = "Environment"
+
+
+@dataclass(frozen=True)
+class OutputOf:
+    """An output of another stack: that stack's concern and the output's key."""
+
+    concern: str
+    key: str
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """One stack: its concern, its template in ``cloudformation/``, and what it takes from other stacks.
+
+    ``inputs`` maps parameters to outputs; ``by_environment`` says whether the template has the
+    parameter ``Environment``. What is not named keeps the template's default or its previous value.
+    """
+
+    concern: str
+    template: str
+    doc: str
+    inputs: Mapping[str, OutputOf] = field(default_factory=dict)
+    by_environment: bool = True
+
+    def stack_name(self, environment: str) -> str:
+        """The stack's name in an environment; the buckets' carries no concern."""
+        return names.stack_name(environment, None if self is BUCKETS else self.concern)
+
+
+BUCKETS = StackSpec("buckets", "s3_buckets.yaml", "The four buckets")
+CATALOG = StackSpec(
+    "catalog",
+    "glue_catalog.yaml",
+    "Glue database and bronze table",
+    {
+        "BronzeBucket": OutputOf("buckets", "BronzeBucket"),
+        "IcebergBucket": OutputOf("buckets", "IcebergBucket"),
+    },
+)
+STREAMING = StackSpec(
+    "streaming",
+    "streaming.yaml",
+    "Kinesis stream, Firehose and its role",
+    {
+        "BronzeBucket": OutputOf("buckets", "BronzeBucket"),
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+        "BronzeTableName": OutputOf("catalog", "BronzeTableName"),
+    },
+)
+ATHENA = StackSpec(
+    "athena",
+    "athena.yaml",
+    "Workgroup of the analysts",
+    {"LogsBucket": OutputOf("buckets", "LogsBucket")},
+)
+EMR_ROLES = StackSpec(
+    "emr-roles",
+    "emr_roles.yaml",
+    "Roles of the clusters",
+    {
+        "BronzeBucket": OutputOf("buckets", "BronzeBucket"),
+        "IcebergBucket": OutputOf("buckets", "IcebergBucket"),
+        "ScriptsBucket": OutputOf("buckets", "ScriptsBucket"),
+        "LogsBucket": OutputOf("buckets", "LogsBucket"),
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+    },
+    by_environment=False,
+)
+EMR_CLUSTER = StackSpec(
+    "emr-cluster",
+    "emr_cluster.yaml",
+    "Security configuration of the clusters, and one cluster if asked (WithCluster=true)",
+    {
+        "LogsBucket": OutputOf("buckets", "LogsBucket"),
+        "ServiceRoleName": OutputOf("emr-roles", "ServiceRoleName"),
+        "JobFlowRoleName": OutputOf("emr-roles", "JobFlowRoleName"),
+    },
+)
+
+STACKS: tuple[StackSpec, ...] = (BUCKETS, CATALOG, STREAMING, ATHENA, EMR_ROLES, EMR_CLUSTER)
+"""Every stack, each after those whose outputs it takes."""
+
+SETTINGS: dict[str, OutputOf] = {
+    "BRONZE_BUCKET": OutputOf("buckets", "BronzeBucket"),
+    "ICEBERG_BUCKET": OutputOf("buckets", "IcebergBucket"),
+    "SCRIPTS_BUCKET": OutputOf("buckets", "ScriptsBucket"),
+    "LOGS_BUCKET": OutputOf("buckets", "LogsBucket"),
+    "GLUE_DATABASE": OutputOf("catalog", "DatabaseName"),
+}
+"""Which output each setting of :mod:`config.project_config` comes from."""
