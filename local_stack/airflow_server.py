@@ -7,6 +7,7 @@ children behind when it is stopped.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -35,17 +36,17 @@ class AirflowServer:
     programs: Path
     """Folder of the environment's programs, such as ``airflow``."""
 
-    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """Environment of every Airflow process; ``extra`` is what the tasks need besides."""
+    def environment(self) -> dict[str, str]:
+        """Variables of every Airflow process, besides those that it inherits."""
         port = self.url.rsplit(":", 1)[1]
         return {
-            **extra,
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": port,
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret(),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -71,7 +72,7 @@ class AirflowServer:
             file.write_text(secrets.token_urlsafe(64))
         return file.read_text()
 
-    def prepare(self, environment: Mapping[str, str], log: Path) -> None:
+    def prepare(self, log: Path) -> None:
         """Create or migrate the metadata database, once per Airflow version, and set the password.
 
         Raises:
@@ -86,7 +87,7 @@ class AirflowServer:
         with log.open("w") as stream:
             done = subprocess.run(
                 [self.programs / "airflow", "db", "migrate"],
-                env=dict(environment),
+                env={**os.environ, **self.environment()},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -95,8 +96,9 @@ class AirflowServer:
             raise StackError(f"airflow db migrate failed. The end of {log}:\n\n{log_tail(log)}")
         migrated.write_text(version("apache-airflow"))
 
-    def services(self, environment: Mapping[str, str]) -> list[Service]:
+    def services(self) -> list[Service]:
         """The four processes; the first serves the UI and the REST API."""
+        environment = self.environment()
 
         def service(name: str, *options: str, ready_url: str | None = None) -> Service:
             argv = [str(self.programs / "airflow"), name, *options]

@@ -12,7 +12,8 @@ from emr_jobs.transforms.numbers import place_degrees, utc_day
 def to_event_geo_rollup(events: DataFrame) -> DataFrame:
     """Count valid, unique events per day, type and place.
 
-    Columns: day, event_type, latitude, longitude, event_count. The place is null for events that are not faulty: only faulty ones are counted by place.
+    Columns: day, event_type, latitude, longitude, event_count. The place is null
+    for events that are not faulty: only faulty ones are counted by place.
     """
     faulty = F.col("status") == FAULTY
     return events.groupBy(

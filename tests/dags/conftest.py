@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import boto3
 import pytest
+from botocore.loaders import create_loader
 
 from config.project_config import DEFAULT_REGION
 
@@ -21,6 +24,7 @@ os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from airflow.dag_processing.dagbag import DagBag  # noqa: E402
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook  # noqa: E402
 from airflow.sdk import DAG  # noqa: E402
 
 from config import names  # noqa: E402
@@ -72,6 +76,16 @@ def lossy_server() -> Iterator[LossyAws]:
     """One server for all tests; tests take ``lossy_aws``."""
     with run_lossy_aws() as aws:
         yield aws
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_clients() -> Iterator[None]:
+    """Hooks make a session for each client: spare it reading the SDK's models and the call stack anew."""
+    with (
+        patch("botocore.session.create_loader", functools.cache(create_loader)),
+        patch.object(AwsGenericHook, "_generate_user_agent_extra_field", lambda *_, **__: "tests"),
+    ):
+        yield
 
 
 @pytest.fixture

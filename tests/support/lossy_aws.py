@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from collections.abc import Iterable, Iterator
@@ -16,19 +17,17 @@ from moto.emr.models import ElasticMapReduceBackend, emr_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from config.project_config import DEFAULT_REGION
-
 ACCOUNT = "123456789012"
+REGION = "us-east-1"
+"""moto reads EMR's region from the host's name; from 127.0.0.1 it takes this one, whatever a client says."""
 
-Fault = Literal["connection lost", "internal error", "throttled before"]
+Fault = Literal["never arrives", "throttled", "answer lost", "internal error"]
+"""The first two happen before the call takes effect, the last two after."""
 
 
 @dataclass
 class LossyAws:
-    """Tests set ``faults`` (operation to what shall happen to its next calls) and read ``calls``.
-
-    ``connection lost`` and ``internal error`` happen after the call has taken effect.
-    """
+    """Tests set ``faults`` (operation to what shall happen to its next calls) and read ``calls``."""
 
     endpoint: str = ""
     faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -49,15 +48,18 @@ class LossyAws:
             return self._cancel_steps(json.loads(body), start_response)
         waiting = self.faults.get(operation, [])
         fault = waiting.pop(0) if waiting else None
-        if fault == "throttled before":
+        if fault == "never arrives":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return []
+        if fault == "throttled":
             start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
             return [b'{"__type": "ThrottlingException", "message": "Rate exceeded"}']
-        environ["wsgi.input"] = _Body(body)
+        environ["wsgi.input"] = io.BytesIO(body)
         answer = self._moto(environ, start_response)
         if fault == "internal error":
             start_response("500 Internal Server Error", [])
             return [b""]
-        if fault == "connection lost":
+        if fault == "answer lost":
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return answer
 
@@ -75,24 +77,13 @@ class LossyAws:
     @property
     def emr(self) -> ElasticMapReduceBackend:
         """moto's EMR, whose clusters and steps a test may put into any state."""
-        return emr_backends[ACCOUNT][DEFAULT_REGION]
+        return emr_backends[ACCOUNT][REGION]
 
     def reset(self) -> None:
         """Forget everything."""
         httpx.post(f"{self.endpoint}/moto-api/reset").raise_for_status()
         self.faults.clear()
         self.calls.clear()
-
-
-class _Body:
-    """A request body that has been read once already."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int = -1) -> bytes:
-        taken, self._content = self._content, b""
-        return taken
 
 
 class _Quiet(WSGIRequestHandler):
