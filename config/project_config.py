@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from config import names
 from config.environments import PROFILES, EnvironmentProfile
+from config.weather import RAW_PREFIX, WeatherSettings
 
 DEFAULT_REGION = "eu-north-1"
 DEFAULT_DATABASE = "analytics"
@@ -20,6 +21,9 @@ DEFAULT_EMR_POLL_SECONDS = 15
 _BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
+_PARAMETER = re.compile(r"[\w./-]{1,1011}")
+_WHEELS = re.compile(r"aarch64|x86_64|native")
 _POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
 
@@ -40,7 +44,8 @@ class Settings:
     """Where one deployment keeps its data.
 
     Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``. ``emr_poll_seconds`` is
-    how often a running step or cluster is asked for its state.
+    how often a running step or cluster is asked for its state. ``emr_wheels`` is the architecture of the
+    clusters' machines, for the wheels they install; ``native`` is that of the machine which publishes them.
     """
 
     bronze_bucket: str
@@ -51,6 +56,9 @@ class Settings:
     glue_database: str = DEFAULT_DATABASE
     environment: str = "dev"
     emr_poll_seconds: int = DEFAULT_EMR_POLL_SECONDS
+    emr_wheels: str = "aarch64"
+    weather_api_url: str = ""
+    weather_api_key_parameter: str = ""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
@@ -76,6 +84,10 @@ class Settings:
             return value
 
         bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
+
+        def optional(name: str, pattern: re.Pattern[str], hint: str) -> str:
+            return matching(name, pattern, hint) if read(name) else ""
+
         poll_seconds = matching(
             "EMR_POLL_SECONDS", _POLL_SECONDS, "whole seconds from 1 to 60", str(DEFAULT_EMR_POLL_SECONDS)
         )
@@ -90,6 +102,13 @@ class Settings:
             ),
             environment=read("ENVIRONMENT", "dev"),
             emr_poll_seconds=int(poll_seconds) if poll_seconds.isdecimal() else DEFAULT_EMR_POLL_SECONDS,
+            emr_wheels=matching("EMR_WHEELS", _WHEELS, "aarch64, x86_64 or native", "aarch64"),
+            weather_api_url=optional("WEATHER_API_URL", _URL, "http://HOST[:PORT] or https://HOST").rstrip(
+                "/"
+            ),
+            weather_api_key_parameter=optional(
+                "WEATHER_API_KEY_PARAMETER", _PARAMETER, "the name of an SSM parameter that holds the key"
+            ),
         )
         if settings.environment not in PROFILES:
             problems.append(
@@ -120,6 +139,16 @@ class Settings:
         return f"s3://{self.bronze_bucket}/{names.MANIFESTS_PREFIX}"
 
     @property
+    def weather_landing_path(self) -> str:
+        """Folder of the raw weather, with ``dt=`` below."""
+        return f"s3://{self.bronze_bucket}/{RAW_PREFIX}"
+
+    @property
+    def weather(self) -> WeatherSettings:
+        """Which weather service to ask."""
+        return WeatherSettings(self.weather_api_url, self.weather_api_key_parameter)
+
+    @property
     def iceberg_warehouse(self) -> str:
         """Root of the Iceberg tables."""
         return f"s3://{self.iceberg_bucket}/"
@@ -128,6 +157,11 @@ class Settings:
     def bundles_path(self) -> str:
         """Folder of the content-addressed job bundles."""
         return f"s3://{self.scripts_bucket}/bundles/"
+
+    @property
+    def wheelhouse_path(self) -> str:
+        """Folder of the content-addressed wheelhouses."""
+        return f"s3://{self.scripts_bucket}/wheelhouse/"
 
     @property
     def emr_log_uri(self) -> str:

@@ -6,11 +6,7 @@ Data by Open-Meteo.com under CC BY 4.0, non-commercial use: show ATTRIBUTION bes
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from config.project_config import ConfigError
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
 
@@ -32,6 +28,12 @@ FORECAST_PAST_DAYS = 92
 
 DEFAULT_DAYS = 365
 """Length of a first load, days, the last being today (UTC)."""
+
+PROCESSING_VERSION = "1"
+"""Version of the rules that turn raw weather into rows: raise it when they change."""
+
+MAX_DISTANCE_KM = 10.0
+"""Weather from farther away says nothing about a place; the grid's points are some 5 km apart."""
 
 MAX_REQUEST_WEIGHT = 1_000.0
 """We ask for no more at once than a bit over a year of the whole grid: politer than the service's limit."""
@@ -109,10 +111,6 @@ class QualityRules:
     min_completeness: float = 95.0
 
 
-_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
-_PARAMETER = re.compile(r"[\w./-]{1,1011}")
-
-
 @dataclass(frozen=True)
 class WeatherSettings:
     """Which weather service to ask.
@@ -122,28 +120,8 @@ class WeatherSettings:
     never travels through environments, arguments or logs.
     """
 
-    api_url: str | None = None
-    api_key_parameter: str | None = None
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, str | None]) -> WeatherSettings:
-        """Read ``WEATHER_API_URL`` and ``WEATHER_API_KEY_PARAMETER``; both may be absent.
-
-        Raises:
-            ConfigError: naming every malformed variable at once.
-        """
-        api_url = (mapping.get("WEATHER_API_URL") or "").strip().rstrip("/")
-        parameter = (mapping.get("WEATHER_API_KEY_PARAMETER") or "").strip()
-        problems = []
-        if api_url and not _URL.fullmatch(api_url):
-            problems.append(f"WEATHER_API_URL={api_url!r} is malformed: http://HOST[:PORT] or https://HOST")
-        if parameter and not _PARAMETER.fullmatch(parameter):
-            problems.append(
-                f"WEATHER_API_KEY_PARAMETER={parameter!r} is malformed: the name of an SSM parameter"
-            )
-        if problems:
-            raise ConfigError(problems)
-        return cls(api_url=api_url or None, api_key_parameter=parameter or None)
+    api_url: str = ""
+    api_key_parameter: str = ""
 
     @property
     def archive_url(self) -> str:

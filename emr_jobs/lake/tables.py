@@ -6,6 +6,7 @@ import logging
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -91,9 +92,16 @@ def current_snapshot(spark: SparkSession, name: str) -> int | None:
     return row.snapshot_id if row else None
 
 
-def publish(name: str, rows: DataFrame, spec: TableSpec, base_snapshot: int | None) -> None:
-    """Replace the whole content of the table by ``rows`` in one commit: readers see before or after.
+def publish(
+    name: str,
+    rows: DataFrame,
+    spec: TableSpec,
+    base_snapshot: int | None,
+    replaced: SparkColumn | None = None,
+) -> None:
+    """Replace the content of the table by ``rows`` in one commit: readers see before or after.
 
+    ``replaced`` limits that to the rows it is true for; it must hold for whole partitions.
     ``base_snapshot`` is what :func:`current_snapshot` said before the run read its input: a commit by
     anybody since then is a conflict, not overwritten.
 
@@ -106,7 +114,7 @@ def publish(name: str, rows: DataFrame, spec: TableSpec, base_snapshot: int | No
     if base_snapshot is not None:
         writer = writer.option("validate-from-snapshot-id", str(base_snapshot))
     try:
-        writer.overwrite(F.lit(True))
+        writer.overwrite(F.lit(True) if replaced is None else replaced)
     except (Py4JJavaError, CapturedException) as error:
         if _is_conflict(error):
             raise ConcurrentPublishError(f"{name} changed since this run looked at it") from error

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import boto3
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -52,9 +51,9 @@ class DocumentStore(Protocol):
 class S3Documents:
     """Documents as S3 objects below ``checkpoints/``, versions being their ETags."""
 
-    def __init__(self, bucket: str, client: Any = None) -> None:
+    def __init__(self, bucket: str, client: Any) -> None:
         self._bucket = bucket
-        self._s3 = client or boto3.client("s3")
+        self._s3 = client
 
     def read(self, name: str) -> Document:
         """The document as it stands."""
@@ -94,10 +93,10 @@ class S3Documents:
 class DynamoDocuments:
     """Documents as items ``{id, version, body}`` of a DynamoDB table, each write copied to S3."""
 
-    def __init__(self, copies: S3Documents, table: str = CHECKPOINT_TABLE, client: Any = None) -> None:
+    def __init__(self, copies: S3Documents, client: Any, table: str = CHECKPOINT_TABLE) -> None:
         self._copies = copies
         self._table = table
-        self._dynamodb = client or boto3.client("dynamodb")
+        self._dynamodb = client
 
     def read(self, name: str) -> Document:
         """The document as it stands."""
@@ -131,10 +130,10 @@ class DynamoDocuments:
         self._copies.overwrite(name, text)
 
 
-def open_documents(store: Literal["s3", "dynamodb"], bucket: str) -> DocumentStore:
-    """The documents of an environment, by its profile's checkpoint store."""
-    in_s3 = S3Documents(bucket)
-    return DynamoDocuments(in_s3) if store == "dynamodb" else in_s3
+def open_documents(store: str, bucket: str, session: Any) -> DocumentStore:
+    """The documents of a bucket, by the checkpoint store (s3 or dynamodb) and a boto3 session."""
+    in_s3 = S3Documents(bucket, session.client("s3"))
+    return DynamoDocuments(in_s3, session.client("dynamodb")) if store == "dynamodb" else in_s3
 
 
 def update(

@@ -9,24 +9,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from config.weather import DAILY_VARIABLES, RAW_FILE
+from config.weather_tables import RAW_WEATHER
 from emr_jobs.weather.series import DailyRecord, Sensor, Source
 
 log = logging.getLogger(__name__)
 
+_TYPES = {"string": pa.string(), "double": pa.float64()}
 _SCHEMA = pa.schema(
-    [
-        pa.field("sensor_id", pa.string(), nullable=False),
-        pa.field("latitude", pa.float64(), nullable=False),
-        pa.field("longitude", pa.float64(), nullable=False),
-        *(pa.field(name, pa.float64()) for name in DAILY_VARIABLES),
-        pa.field("source", pa.string(), nullable=False),
-    ]
+    [pa.field(column.name, _TYPES[column.type], column.nullable) for column in RAW_WEATHER.columns]
 )
 _ABSENT = {"NoSuchKey", "404"}
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
@@ -61,17 +56,15 @@ class LandedDay:
 class RawLanding:
     """Daily files below ``s3://BUCKET/PREFIX`` as ``dt=YYYY-MM-DD/openmeteo.parquet``.
 
-    Columns: sensor_id, latitude, longitude (as requested, degrees), temperature_2m_max,
-    temperature_2m_min (°C), precipitation_sum (mm), source (archive or forecast). No time of
-    fetching, so equal data is equal bytes.
+    Their columns are those of ``RAW_WEATHER``: no time of fetching, so equal data is equal bytes.
     """
 
-    def __init__(self, bucket: str, prefix: str, sensors: Sequence[Sensor], client: Any = None) -> None:
+    def __init__(self, bucket: str, prefix: str, sensors: Sequence[Sensor], client: Any) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._sensors = sensors
         self._numbers = {sensor: number for number, sensor in enumerate(sensors)}
-        self._s3 = client or boto3.client("s3")
+        self._s3 = client
 
     def land(self, day: date, records: Mapping[int, DailyRecord], today: date) -> LandedDay:
         """Add records to a day's file. A forecast never replaces what the archive said.

@@ -39,7 +39,7 @@ def test_a_step_is_bounded_in_time_and_named_like_its_job():
         assert step["Name"] == job.name
         assert arguments[:3] == ["timeout", "--kill-after=60", str(job.time_limit_minutes * 60)]
         assert arguments[-4:] == [
-            "s3://lake-bronze/clickstream/",
+            job.source(SETTINGS),
             "analytics",
             job.table,
             "s3://lake-iceberg/",
