@@ -1,4 +1,4 @@
-"""``python -m local_stack.aws.emr.guard COMMAND...``: run a command, and let nothing of it outlive us.
+"""``python guard.py COMMAND...``: run a command, and let nothing of it outlive us.
 
 The parent holds the other end of standard input and steers by it: the byte ``T`` sends SIGTERM to the
 command and all its descendants, ``K`` SIGKILL; end of file (the parent closed it, or died, even by
@@ -20,7 +20,7 @@ import psutil
 
 TERMINATE = b"T"
 KILL = b"K"
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 NOT_FOUND = 127
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -42,17 +42,15 @@ def signal_descendants(number: signal.Signals) -> None:
 
 
 def kill_descendants() -> None:
-    """Kill every process below this one, those started meanwhile as well."""
-    while any(_is_alive(process) for process in psutil.Process().children(recursive=True)):
+    """Kill every process below this one, those started meanwhile as well, and wait until they are gone."""
+    while True:
         signal_descendants(signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+        try:
+            ended, _status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not ended:
+            time.sleep(0.01)
 
 
 def obey(steering: int) -> None:

@@ -131,7 +131,6 @@ class Machine:
             exit_code = process.wait()
         with self._lock:
             del self._processes[name]
-        process.end()
         return logs.Result(tuple(command), working_folder, process.pid, exit_code, started, utcnow())
 
     def _environment(self, role_arn: str | None) -> dict[str, str]:

@@ -68,7 +68,7 @@ READY = (ClusterState.RUNNING, ClusterState.WAITING)
 class Reason:
     """EMR's StateChangeReason."""
 
-    code: str
+    code: str | None
     message: str
 
 
@@ -88,7 +88,7 @@ class Step(models.Step):
         super().__init__(state=state, **details)
         self.failure: Failure | None = None
         self.cancellation: CancellationOption | None = None
-        self.is_cancelling = False
+        self.cancellation_sent: CancellationOption | None = None
         self.last_state_change_reason: str | None = None
         self.execution_role_arn: str | None = None
 
@@ -159,8 +159,8 @@ class Cluster(models.Cluster):
     def status(self) -> dict[str, Any]:
         """The cluster's status as DescribeCluster answers it."""
         status: dict[str, Any] = super().status
-        reason = self.reason
-        status["StateChangeReason"] = {"Code": reason.code, "Message": reason.message} if reason else {}
+        if self.reason:
+            status["StateChangeReason"] = {"Code": self.reason.code, "Message": self.reason.message}
         return status
 
     @property
@@ -199,12 +199,12 @@ class Cluster(models.Cluster):
         """Be RUNNING while there is a step to run, else WAITING or, if it is not to be kept, TERMINATING."""
         if self.steps_in(StepState.PENDING, StepState.RUNNING):
             self.state = ClusterState.RUNNING
-            self.reason = Reason("", "Running step")
+            self.reason = Reason(None, "Running step")
             self.idle_since = None
         elif self.keep_job_flow_alive_when_no_steps:
             self.state = ClusterState.WAITING
             ready = "after last step completed." if self.steps else "to run steps."
-            self.reason = Reason("", f"Cluster ready {ready}")
+            self.reason = Reason(None, f"Cluster ready {ready}")
             self.idle_since = self.idle_since or now
         else:
             failed = self.steps_in(StepState.FAILED)

@@ -161,8 +161,9 @@ def _clusters() -> Iterator[tuple[str, str, Cluster]]:
 
 def _cancel_steps(cluster: Cluster, machine: Machine) -> None:
     for step in cluster.steps_in(StepState.RUNNING):
-        if step.cancellation and not step.is_cancelling:
-            step.is_cancelling = machine.cancel(step.id, step.cancellation)
+        order = step.cancellation
+        if order and order != step.cancellation_sent and machine.cancel(step.id, order):
+            step.cancellation_sent = order
 
 
 def _run_step(cluster: Cluster, machine: Machine, step: Step) -> None:
