@@ -111,6 +111,10 @@ class QualityRules:
     min_completeness: float = 95.0
 
 
+QUALITY_RULES = QualityRules()
+"""The platform's."""
+
+
 @dataclass(frozen=True)
 class WeatherSettings:
     """Which weather service to ask.

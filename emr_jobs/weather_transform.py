@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from config.grid import GRID
 from config.jobs import JOBS
 from config.tables import TABLES
-from config.weather import PROCESSING_VERSION, QualityRules
+from config.weather import PROCESSING_VERSION, QUALITY_RULES, QualityRules
 from emr_jobs.edge.arguments import SourceHelp, job_parser
 from emr_jobs.edge.weather import Landing, add_bookkeeping_options, log_to_stderr
 from emr_jobs.lake.days import replace_days, with_stamp
@@ -47,6 +47,27 @@ _SOURCE = SourceHelp(
 
 class QualityError(LakeError):
     """The data is not good enough to be published."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run is to do: the names of its tables and of itself, all landed days or those that wait."""
+
+    database: str
+    table: str
+    run_id: str
+    everything: bool = False
+    rules: QualityRules = QUALITY_RULES
+
+    @property
+    def daily(self) -> str:
+        """The table per day and sensor."""
+        return qualified_name(self.database, self.table)
+
+    @property
+    def region(self) -> str:
+        """The table per day and region."""
+        return qualified_name(self.database, region_table(self.table))
 
 
 @dataclass(frozen=True)
@@ -87,12 +108,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     run_id = options.run_id or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    run = Run(options.database, options.table, run_id, options.all)
     try:
         spark = open_session(JOBS["weather_transform"].name, options.warehouse)
         try:
-            report = transform(
-                spark, landing, options.database, options.table, run_id, everything=options.all
-            )
+            report = transform(spark, landing, run)
         finally:
             spark.stop()
     except LakeError as error:
@@ -102,9 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def transform(
-    spark: SparkSession, landing: Landing, database: str, table: str, run_id: str, *, everything: bool = False
-) -> TransformReport:
+def transform(spark: SparkSession, landing: Landing, run: Run) -> TransformReport:
     """Transform the days that wait for it; a run that lost to a concurrent one starts over once.
 
     Raises:
@@ -112,44 +130,44 @@ def transform(
         LakeError: a table cannot be written.
     """
     try:
-        return _transform_once(spark, landing, database, table, run_id, everything)
+        return _transform_once(spark, landing, run)
     except ConcurrentPublishError as error:
         log.warning("%s: starting over", error)
-        return _transform_once(spark, landing, database, table, run_id, everything)
+        return _transform_once(spark, landing, run)
 
 
-def _transform_once(
-    spark: SparkSession, landing: Landing, database: str, table: str, run_id: str, everything: bool
-) -> TransformReport:
-    daily, region = qualified_name(database, table), qualified_name(database, region_table(table))
-    ensure_table(spark, daily, DAILY)
-    ensure_table(spark, region, REGION)
-    waiting = _waiting_days(landing, everything)
-    landed = list(landing.raw.days(min(waiting))) if waiting else []
+def _transform_once(spark: SparkSession, landing: Landing, run: Run) -> TransformReport:
+    ensure_table(spark, run.daily, DAILY)
+    ensure_table(spark, run.region, REGION)
+    waiting = _waiting_days(landing, run.everything)
+    landed = landing.raw.days(min(waiting)) if waiting else ()
     days = [day for day in landed if day in waiting]
-    if not days:
+    if days:
+        log.info("Transforming %d days, %s to %s", len(days), days[0], days[-1])
+        report = _transform_days(spark, landing, run, days)
+    else:
         log.info("No day awaits its transform: the tables are left as they are")
-        _take_off_queue(landing, waiting)
-        return TransformReport(run_id, 0, {}, {daily: False, region: False})
+        report = TransformReport(run.run_id, 0, {}, {run.daily: False, run.region: False})
+    _take_off_queue(landing, waiting)
+    return report
 
-    log.info("Transforming %d days, %s to %s", len(days), days[0], days[-1])
-    rules = QualityRules()
+
+def _transform_days(spark: SparkSession, landing: Landing, run: Run, days: list[date]) -> TransformReport:
     raw = read_raw_weather(spark, landing.path, days)
-    weather = to_weather(raw, GRID, rules).persist()
+    weather = to_weather(raw, GRID, run.rules).persist()
     try:
-        metrics = measure_weather(weather, raw.count(), rules)
+        metrics = measure_weather(weather, raw.count(), run.rules)
         log.info("%s", quality_line(metrics))
-        record_metrics(spark, database, run_id, table, metrics)
+        record_metrics(spark, run.database, run.run_id, run.table, metrics)
         _require_quality(metrics)
-        stamped = with_stamp(weather, spark.table(daily), DAILY, datetime.now(UTC), PROCESSING_VERSION)
+        stamped = with_stamp(weather, spark.table(run.daily), DAILY, datetime.now(UTC), PROCESSING_VERSION)
         changed = {
-            daily: replace_days(spark, daily, stamped, DAILY, "dt", days),
-            region: replace_days(spark, region, to_weather_region(weather), REGION, "dt", days),
+            run.daily: replace_days(spark, run.daily, stamped, DAILY, "dt", days),
+            run.region: replace_days(spark, run.region, to_weather_region(weather), REGION, "dt", days),
         }
     finally:
         weather.unpersist()
-    _take_off_queue(landing, waiting)
-    return TransformReport(run_id, len(days), {metric.name: metric.value for metric in metrics}, changed)
+    return TransformReport(run.run_id, len(days), {metric.name: metric.value for metric in metrics}, changed)
 
 
 def _waiting_days(landing: Landing, everything: bool) -> Mapping[date, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from emr_jobs.weather.landing import RawLanding
 from emr_jobs.weather.series import grid_sensors
 from local_stack.open_meteo.server import OpenMeteoStandIn
 from local_stack.spark.install import ensure_runtime
+from local_stack.spark.runtime import endpoint_settings
+from tests.support.emulated_aws import EmulatedAws
 from tests.support.open_meteo import TurnedClock, serve
 
 BUCKET = "weather-bronze"
@@ -87,15 +90,18 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Spark with Iceberg; the catalog ``glue`` is a folder."""
+def spark(tmp_path_factory: pytest.TempPathFactory, emulated_aws: EmulatedAws) -> Iterator[SparkSession]:
+    """Spark with Iceberg and the emulated S3; the catalog ``glue`` is a folder."""
     runtime = ensure_runtime()
+    os.environ.update(emulated_aws.environment)
     folder = tmp_path_factory.mktemp("spark")
     catalog = f"spark.sql.catalog.{names.SPARK_CATALOG}"
     settings = {
         **runtime.driver_settings(scratch=folder),
+        **endpoint_settings(emulated_aws.endpoint, emulated_aws.region),
         **session_settings(str(folder / "lake"), {f"{catalog}.type": "hadoop"}),
         f"{catalog}.type": "hadoop",
+        "spark.sql.shuffle.partitions": "1",
     }
     builder = SparkSession.builder.appName("tests")
     for key, value in settings.items():
