@@ -153,10 +153,9 @@ def _transform_once(spark: SparkSession, landing: Landing, run: Run) -> Transfor
 
 
 def _transform_days(spark: SparkSession, landing: Landing, run: Run, days: list[date]) -> TransformReport:
-    raw = read_raw_weather(spark, landing.path, days)
-    weather = to_weather(raw, GRID, run.rules).persist()
+    weather = to_weather(read_raw_weather(spark, landing.path, days), GRID, run.rules).persist()
     try:
-        metrics = measure_weather(weather, raw.count(), run.rules)
+        metrics = measure_weather(weather, run.rules)
         log.info("%s", quality_line(metrics))
         record_metrics(spark, run.database, run.run_id, run.table, metrics)
         _require_quality(metrics)

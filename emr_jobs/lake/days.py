@@ -28,9 +28,8 @@ def replace_days(
     is_replaced = F.col(day_column).isin([F.lit(day) for day in wanted])
     columns = spec.column_names
     current = spark.table(name)
-    before = current.where(is_replaced).select(*columns)
     after = rows.where(is_replaced).select(*columns)
-    if before.exceptAll(after).isEmpty() and after.exceptAll(before).isEmpty():
+    if base is not None and _are_equal(current.where(is_replaced), after, spec):
         return False
     in_months = reduce(Column.__or__, (_in_month(day_column, month) for month in _months(wanted)))
     untouched = current.where(in_months & ~is_replaced).select(*columns)
@@ -60,6 +59,14 @@ def with_stamp(
         .withColumn("processing_version", F.lit(version))
         .drop("known_row", "known_at", "known_version")
     )
+
+
+def _are_equal(before: DataFrame, after: DataFrame, spec: TableSpec) -> bool:
+    row = F.struct(*spec.column_names)
+    old = before.select(*spec.key, row.alias("old"))
+    new = after.select(*spec.key, row.alias("new"))
+    differing = old.join(new, list(spec.key), "full_outer").where(~F.col("old").eqNullSafe(F.col("new")))
+    return differing.isEmpty()
 
 
 def _months(days: Iterable[date]) -> list[date]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from config.tables import TABLES
 from emr_jobs.lake.tables import ensure_table, qualified_name
@@ -25,9 +26,14 @@ def record_metrics(
         (run_id, table, metric.name, float(metric.value), metric.threshold, metric.verdict, now)
         for metric in metrics
     ]
-    spark.createDataFrame(rows, _SPEC.schema_ddl).createOrReplaceTempView("new_metrics")
-    matches = " AND ".join(f"old.{key} = new.{key}" for key in _SPEC.key)
+    measured = spark.createDataFrame(rows, _SPEC.schema_ddl)
+    known = spark.table(name).where((F.col("run_id") == run_id) & (F.col("table_name") == table))
+    if known.isEmpty():
+        measured.writeTo(name).append()
+        return
+    measured.createOrReplaceTempView("measured")
+    matches = " AND ".join(f"known.{key} = measured.{key}" for key in _SPEC.key)
     spark.sql(
-        f"MERGE INTO {name} old USING new_metrics new ON {matches} "
+        f"MERGE INTO {name} known USING measured ON {matches} "
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )

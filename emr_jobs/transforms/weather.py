@@ -31,13 +31,16 @@ _PRECIPITATION_LEVELS = (("light", 25), ("moderate", 100), ("heavy", 500))
 def keep_latest(raw: DataFrame) -> DataFrame:
     """One row per dt and sensor_id: of the file written last, by time, then by name.
 
-    Adds nothing and drops ``file_time`` and ``file_path``, by which it judges.
+    Drops ``file_time`` and ``file_path``, by which it judges, and adds ``copies``: of how many rows.
     """
     measures = [F.col(name).desc_nulls_last() for name in _MEASURES]
     latest_first = Window.partitionBy("dt", "sensor_id").orderBy(
         F.col("file_time").desc(), F.col("file_path").desc(), *measures
     )
-    ranked = raw.withColumn("rank", F.row_number().over(latest_first))
+    of_the_day = Window.partitionBy("dt", "sensor_id")
+    ranked = raw.withColumn("rank", F.row_number().over(latest_first)).withColumn(
+        "copies", F.count(F.lit(1)).over(of_the_day)
+    )
     return ranked.where("rank = 1").drop("rank", "file_time", "file_path")
 
 
@@ -110,7 +113,7 @@ def to_weather(raw: DataFrame, grid: Grid, rules: QualityRules) -> DataFrame:
     """From raw files to rows per dt and sensor_id with all columns of ``weather_daily`` but the last two.
 
     ``raw`` has dt, sensor_id, latitude, longitude, the three measures, file_time and file_path. The
-    result also has sensors, is_absurd and is_inverted.
+    result also has sensors, copies, is_absurd and is_inverted.
     """
     believable = with_believable_tenths(keep_latest(raw), rules)
     return with_region_aggregates(with_measures(with_region(believable, grid)))

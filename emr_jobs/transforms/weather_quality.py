@@ -27,8 +27,8 @@ class Metric:
         return "pass" if self.value >= self.threshold else "fail"
 
 
-def measure_weather(weather: DataFrame, raw_rows: int, rules: QualityRules) -> tuple[Metric, ...]:
-    """The metrics of the rows of ``to_weather``, made of ``raw_rows`` raw ones. One pass over the data."""
+def measure_weather(weather: DataFrame, rules: QualityRules) -> tuple[Metric, ...]:
+    """The metrics of the rows of ``to_weather``. One pass over the data."""
     no_temperature = F.col("max_tenths").isNull() | F.col("min_tenths").isNull()
     counted = weather.agg(
         F.count(F.lit(1)).alias("total"),
@@ -37,6 +37,7 @@ def measure_weather(weather: DataFrame, raw_rows: int, rules: QualityRules) -> t
         F.count_if(F.col("rain_tenths").isNull()).alias("no_precipitation"),
         F.count_if(F.col("is_inverted")).alias("inverted"),
         F.count_if(F.col("is_absurd")).alias("absurd"),
+        F.coalesce(F.sum(F.col("copies") - 1), F.lit(0)).alias("duplicates"),
     ).first()
     completeness = 100.0 * counted.complete / counted.total if counted.total else 0.0
     return (
@@ -47,7 +48,7 @@ def measure_weather(weather: DataFrame, raw_rows: int, rules: QualityRules) -> t
         Metric("Null Precipitation Count", counted.no_precipitation),
         Metric("Inverted Temperature Count", counted.inverted),
         Metric("Absurd Value Count", counted.absurd),
-        Metric("Duplicate Row Count", raw_rows - counted.total),
+        Metric("Duplicate Row Count", counted.duplicates),
     )
 
 

@@ -190,16 +190,17 @@ def test_latest_record_of_a_sensor_and_day_wins(spark: SparkSession) -> None:
         raw_row(0, 3.0, 0.0, 0.0, at=9, path="a"),
     )
     assert only(weather)["temperature_max"] == 2.0
+    assert value(weather, "Duplicate Row Count") == 2
 
 
-def value(weather: DataFrame, name: str, raw_rows: int = 1) -> float:
-    return {metric.name: metric.value for metric in measure_weather(weather, raw_rows, RULES)}[name]
+def value(weather: DataFrame, name: str) -> float:
+    return {metric.name: metric.value for metric in measure_weather(weather, RULES)}[name]
 
 
 def test_quality_line_has_the_original_s_wording(spark: SparkSession) -> None:
     rows = [raw_row(n, 5.0, 1.0, 0.0) for n in range(98)]
     rows += [raw_row(98, None, 1.0, 0.0), raw_row(99, 5.0, 1.0, None)]
-    metrics = measure_weather(weather_of(spark, *rows), 100, RULES)
+    metrics = measure_weather(weather_of(spark, *rows), RULES)
     assert quality_line(metrics).startswith(
         "Data Quality Metrics: Total Rows: 100, Complete Rows: 98, Completeness Rate: 98.00%, "
         "Null Temperature Count: 1, Null Precipitation Count: 1"
@@ -209,7 +210,7 @@ def test_quality_line_has_the_original_s_wording(spark: SparkSession) -> None:
 
 def test_verdict_fails_below_the_threshold(spark: SparkSession) -> None:
     rows = [raw_row(n, 5.0, 1.0, None if n < 6 else 0.0) for n in range(100)]
-    metrics = measure_weather(weather_of(spark, *rows), 100, RULES)
+    metrics = measure_weather(weather_of(spark, *rows), RULES)
     assert {metric.name for metric in metrics if metric.verdict == "fail"} == {"Completeness Rate"}
 
 
