@@ -192,7 +192,11 @@ class Delivery:
         except (HTTPClientError, ResponseParserError) as error:
             self._unknown(batch, str(error))
         else:
-            self._answered(batch, answer["Records"])
+            results = answer.get("Records", [])
+            if len(results) == len(batch.pending):
+                self._answered(batch, results)
+            else:
+                self._unknown(batch, "an answer that does not fit the call")
         return bool(batch.pending)
 
     def _refused(self, batch: _Batch, error: ClientError) -> None:

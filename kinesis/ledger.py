@@ -144,7 +144,8 @@ class Ledger:
         """Outside the lock: other threads note their records meanwhile."""
         path = self.spool / part.name
         columns = [list(column) for column in zip(*rows, strict=True)]
-        pq.write_table(pa.table(columns, schema=ACKED_SCHEMA), path, compression="zstd")
+        table = pa.table(columns, schema=ACKED_SCHEMA)
+        pq.write_table(table, path, compression="zstd", use_dictionary=["shard_id", "disorder"])
         self._upload(path)
 
     def _upload(self, path: Path) -> Exception | None:

@@ -46,6 +46,7 @@ from kinesis.pump import EndedBy, FleetSource, Limits, Source, pump
 from kinesis.replay import ReplayError, open_replay
 from kinesis.shards import ShardMap
 from kinesis.tally import Tally
+from kinesis.wire import speed_up_put_records
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,6 +101,7 @@ def _prepare(options: Options) -> Run:
     tally = Tally()
     ledger = Ledger(s3, folder, Path(tempfile.mkdtemp(prefix="producer-")))
     data = boto3.client("kinesis", region_name=options.region, config=CLIENT_CONFIG)
+    speed_up_put_records(data)
     delivery = Delivery(data, options.stream, pacer=pacer, ledger=ledger, tally=tally)
     return Run(options, folder, tally, ledger, delivery)
 

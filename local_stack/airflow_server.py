@@ -160,6 +160,8 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
         """Start a run and return its id."""
+        if "Authorization" not in self._client.headers:
+            self.log_in()
         answer = self._client.post(
             f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf or {})}
         )

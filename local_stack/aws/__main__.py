@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from config.project_config import DEFAULT_REGION
+from local_stack.aws import listener
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -37,14 +38,18 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("local_stack").setLevel(logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    try:
+        socket = listener.bind(options.port)
+    except listener.PortTakenError as error:
+        print(error, file=sys.stderr)
+        return 1
     forget_credentials()
-    # moto reads the environment when imported.
+    # moto takes seconds to import, and reads the environment.
     from local_stack.aws import server, state
 
     try:
-        listener = server.bind(options.port)
-        server.serve(listener, options.state, options.region, fresh=options.fresh)
-    except (server.PortTakenError, state.StateError) as error:
+        server.serve(socket, options.state, options.region, fresh=options.fresh)
+    except state.StateError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from werkzeug.serving import make_server
 from local_stack.aws import services, state
 from local_stack.aws.context import ServerContext, Worker
 from local_stack.aws.dispatch import Dispatcher
+from local_stack.aws.listener import HOST
 from local_stack.aws.s3.ranges import RangeReader
 from local_stack.aws.wsgi import ErrorBoundary, Gate
 
@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
-PORT_VARIABLE = "LOCAL_AWS_PORT"
 DRAIN_SECONDS = 10.0
-
-
-class PortTakenError(RuntimeError):
-    """Another process listens on the port; the message says what to do."""
 
 
 class RequestHandler(MotoRequestHandler):
@@ -41,28 +35,6 @@ class RequestHandler(MotoRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-
-
-def bind(port: int) -> socket.socket:
-    """A socket on loopback, not yet listening; port 0 lets the system choose.
-
-    Raises:
-        PortTakenError: the port is in use.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(512)
-    except OSError as error:
-        listener.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise PortTakenError(
-                f"The emulated AWS cannot listen on port {port}: {error.strerror}. Stop the program that "
-                f"uses it, or choose another port with {PORT_VARIABLE}."
-            ) from error
-        raise
-    return listener
 
 
 def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool) -> None:

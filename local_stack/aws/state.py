@@ -132,4 +132,4 @@ def _unwritable(saved: dict[str, Any]) -> str | None:
 def _set_aside(path: Path, reason: str) -> None:
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
     path.replace(aside)
-    log.warning("Starting without the saved state: %s. The file is now %s", reason, aside)
+    log.warning("The saved state is set aside, as %s: %s", aside, reason)

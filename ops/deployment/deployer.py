@@ -91,9 +91,12 @@ class Deployer:
         report.show_plans(self._console, plans)
         if all(plan.kind == "unchanged" for plan in plans):
             return []
-        if not confirm("Deploy this?"):
+        try:
+            if not confirm("Deploy this?"):
+                raise DeployError("Nothing was deployed.")
+        except BaseException:  # Ctrl-C at the question too
             self._discard(plans)
-            raise DeployError("Nothing was deployed.")
+            raise
         done: list[StackPlan] = []
         for index, plan in enumerate(plans):
             try:

@@ -87,7 +87,7 @@ def show_event(console: Console, event: dict[str, Any]) -> None:
     if status.endswith("_IN_PROGRESS") and "ROLLBACK" not in status:
         return
     style = "red" if status.endswith("_FAILED") else "dim"
-    reason = f": {event['ResourceStatusReason']}" if style == "red" else ""
+    reason = f": {event.get('ResourceStatusReason', 'no reason given')}" if style == "red" else ""
     console.print(Text(f"    {status:<20} {event['LogicalResourceId']}{reason}", style))
 
 

@@ -9,7 +9,13 @@ from botocore.exceptions import ClientError
 
 from ops.deployment.errors import DeployError, explained
 
-UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+UPDATABLE = (
+    "CREATE_COMPLETE",
+    "IMPORT_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+)
 LEFTOVER = ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
 """A creation that never succeeded: the stack holds nothing of use and can only be deleted."""
 

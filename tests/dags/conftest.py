@@ -14,6 +14,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.loaders import create_loader
+from moto.emr.models import Cluster
 
 from config.project_config import DEFAULT_REGION
 
@@ -102,7 +103,19 @@ def lossy_aws(
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
     # Nothing to wait for: what moto accepted shows at once.
     monkeypatch.setattr("lakehouse.aws_calls.SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr("lakehouse.operators.FIRST_LOOK_SECONDS", 0.0)
     return lossy_server
+
+
+@pytest.fixture
+def slow_clusters(lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters take their time: they stay STARTING and TERMINATING until a test says otherwise."""
+
+    def stay_terminating(cluster: Cluster) -> None:
+        cluster.state = "TERMINATING"
+
+    monkeypatch.setattr(Cluster, "run_bootstrap_actions", lambda cluster: None)
+    monkeypatch.setattr(Cluster, "terminate", stay_terminating)
 
 
 @pytest.fixture

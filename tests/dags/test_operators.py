@@ -10,6 +10,7 @@ import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from botocore.exceptions import ClientError, HTTPClientError
+from moto.emr.models import Cluster
 
 from config.environments import PROFILES
 from config.jobs import KPI_JOBS
@@ -80,20 +81,32 @@ def test_core_nodes_parameter_sizes_the_cluster(run: TaskRunner) -> None:
 # create_cluster
 
 
-def test_create_waits_until_the_cluster_is_ready(run: TaskRunner, lossy_aws: LossyAws) -> None:
+def test_create_waits_until_the_cluster_is_ready(
+    run: TaskRunner, lossy_aws: LossyAws, slow_clusters: None
+) -> None:
     deferred = prepared(run).start("create_cluster")
     cluster = the_cluster(lossy_aws)
     assert deferred is not None
+    cluster.state = "WAITING"
     run.finish("create_cluster", deferred)
     assert run.xcom_pull("create_cluster") == cluster.id
-    assert cluster.state == "WAITING"
 
 
-def test_retried_create_adopts_the_runs_cluster(run: TaskRunner, lossy_aws: LossyAws) -> None:
+def test_retried_create_adopts_the_runs_cluster(
+    run: TaskRunner, lossy_aws: LossyAws, slow_clusters: None
+) -> None:
     prepared(run).start("create_cluster")
-    run.run("create_cluster")
+    deferred = run.start("create_cluster")
+    the_cluster(lossy_aws).state = "RUNNING"
+    run.finish("create_cluster", deferred)
     assert run.xcom_pull("create_cluster") == the_cluster(lossy_aws).id
     assert len(lossy_aws.called("RunJobFlow")) == 1
+
+
+def test_adopting_a_ready_cluster_does_not_wait(run: TaskRunner, lossy_aws: LossyAws) -> None:
+    with_cluster(run)
+    assert run.start("create_cluster") is None
+    assert run.xcom_pull("create_cluster") == the_cluster(lossy_aws).id
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "internal error"])
@@ -152,7 +165,7 @@ def test_cluster_that_has_ended_is_not_adopted(run: TaskRunner, lossy_aws: Lossy
 
 @pytest.mark.parametrize("state", ["TERMINATED", "TERMINATED_WITH_ERRORS"])
 def test_cluster_that_ends_while_starting_is_an_error_with_emrs_reason(
-    run: TaskRunner, lossy_aws: LossyAws, state: str
+    run: TaskRunner, lossy_aws: LossyAws, slow_clusters: None, state: str
 ) -> None:
     deferred = prepared(run).start("create_cluster")
     cluster = the_cluster(lossy_aws)
@@ -321,12 +334,6 @@ def test_terminate_ends_the_runs_cluster_and_no_other(
     assert states(lossy_aws) == ["WAITING", "TERMINATED"]
 
 
-def test_terminate_finds_a_cluster_whose_id_nobody_knows(run: TaskRunner, lossy_aws: LossyAws) -> None:
-    prepared(run).start("create_cluster")
-    run.run("terminate_cluster")
-    assert states(lossy_aws) == ["TERMINATED"]
-
-
 def test_terminate_ends_every_cluster_of_the_run(run: TaskRunner, lossy_aws: LossyAws) -> None:
     request = prepared(run).xcom_pull("check_settings", "cluster_request")
     emr = boto3.client("emr", region_name="eu-north-1")
@@ -341,27 +348,24 @@ def test_terminate_without_a_cluster_succeeds(run: TaskRunner, lossy_aws: LossyA
     assert lossy_aws.called("TerminateJobFlows") == []
 
 
-def test_terminate_waits_for_a_cluster_that_is_ending(run: TaskRunner, lossy_aws: LossyAws) -> None:
-    cluster = the_cluster_of(with_cluster(run), lossy_aws)
-    cluster.state = "TERMINATING"
+def test_terminate_waits_for_a_cluster_that_is_ending(
+    run: TaskRunner, lossy_aws: LossyAws, slow_clusters: None
+) -> None:
+    prepared(run).start("create_cluster")
+    cluster = the_cluster(lossy_aws)
+    cluster.terminate()
     deferred = run.start("terminate_cluster")
     assert deferred is not None
     cluster.state = "TERMINATED_WITH_ERRORS"
     run.finish("terminate_cluster", deferred)
 
 
-def the_cluster_of(run: TaskRunner, aws: LossyAws) -> Any:
-    """The run's cluster, as moto keeps it."""
-    return aws.emr.clusters[run.xcom_pull("create_cluster")]
-
-
 def test_cluster_that_does_not_end_fails_the_task(
-    run: TaskRunner, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
+    run: TaskRunner, slow_clusters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = the_cluster_of(with_cluster(run), lossy_aws)
+    prepared(run).start("create_cluster")
     deferred = run.start("terminate_cluster")
     assert deferred is not None
-    cluster.state = "TERMINATING"
     monkeypatch.setattr(deferred.trigger, "attempts", 1)
     with pytest.raises(AirflowException, match="does not end: TERMINATING"):
         run.finish("terminate_cluster", deferred)
@@ -375,11 +379,11 @@ def test_throttled_terminate_is_sent_again(run: TaskRunner, lossy_aws: LossyAws)
 
 
 def test_failed_create_leaves_no_cluster_once_the_teardown_has_run(
-    run: TaskRunner, lossy_aws: LossyAws
+    run: TaskRunner, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deferred = prepared(run).start("create_cluster")
-    lossy_aws.emr.clusters[next(iter(lossy_aws.emr.clusters))].state = "STARTING"
-    assert deferred is not None
-    # The worker or the triggerer is killed here: nobody ever learns the cluster's id.
+    monkeypatch.setattr(Cluster, "run_bootstrap_actions", lambda cluster: None)
+    prepared(run).start("create_cluster")
+    assert states(lossy_aws) == ["STARTING"]
+    # Worker or triggerer are killed here: no task ever learns the cluster's id.
     run.run("terminate_cluster")
     assert states(lossy_aws) == ["TERMINATED"]

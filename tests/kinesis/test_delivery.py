@@ -25,6 +25,7 @@ from kinesis.manifest import GIVEN_UP_NAME, RunFolder
 from kinesis.pacing import Unpaced
 from kinesis.records import Record
 from kinesis.tally import Tally
+from kinesis.wire import speed_up_put_records
 from tests.support.scripted_kinesis import Answer, ScriptedStream, break_off, fail_some, refuse, store_all
 
 ENDPOINT = "http://127.0.0.1:1"
@@ -94,8 +95,10 @@ def rig(tmp_path: Path) -> Callable[..., Rig]:
         stream = ScriptedStream(script=list(script))
         tally = Tally()
         ledger = Ledger(Shelf(), RunFolder("bronze", "run-1", datetime(2026, 1, 2, tzinfo=UTC)), tmp_path)
+        client = stream.client(CLIENT_CONFIG)
+        speed_up_put_records(client)
         delivery = Delivery(
-            stream.client(CLIENT_CONFIG),
+            client,
             "a-stream",
             pacer=Unpaced(),
             ledger=ledger,
@@ -174,8 +177,10 @@ def test_throttling_outlasts_any_patience(rig: Callable[..., Rig], records: list
         (break_off(ConnectionClosedError(endpoint_url=ENDPOINT), stored=False), 500),
         (refuse(500, "InternalFailure"), 500),
         (refuse(503, "ServiceUnavailable"), 500),
+        (lambda stream, records: (200, {"FailedRecordCount": 0, "Records": []}), 500),
+        (lambda stream, records: (200, "a proxy's page"), 500),
     ],
-    ids=["not connected", "timeout", "closed", "500", "503"],
+    ids=["not connected", "timeout", "closed", "500", "503", "short answer", "no answer"],
 )
 def test_a_failed_call_is_made_again(
     rig: Callable[..., Rig], records: list[Record], trouble: Answer, unknown: int
@@ -238,11 +243,16 @@ def test_what_cannot_be_mended_ends_the_delivery(
     assert_attested_as_stored(sent)
 
 
-def test_an_unforeseen_error_loses_no_record(rig: Callable[..., Rig], records: list[Record]) -> None:
-    too_short: Answer = lambda stream, batch: (200, {"FailedRecordCount": 0, "Records": []})  # noqa: E731
-    sent = rig(too_short)
+def test_an_unforeseen_error_loses_no_record(
+    rig: Callable[..., Rig], records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprise() -> None:
+        raise ZeroDivisionError("surprise")
+
+    sent = rig()
+    monkeypatch.setattr(sent.tally, "call", lambda *_, **__: surprise())
     sent.send(records[:500])
-    with pytest.raises(DeliveryError, match="ValueError"):
+    with pytest.raises(DeliveryError, match="ZeroDivisionError: surprise"):
         sent.delivery.finish()
     assert (sent.tally.acked, sent.tally.given_up) == (0, 500)
     assert len(sent.given_up()) == 500

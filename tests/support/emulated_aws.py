@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,15 @@ from botocore.config import Config
 from config.project_config import DEFAULT_REGION
 
 STOP_TIMEOUT_SECONDS = 60
+
+
+_MAKING_CLIENTS = threading.Lock()
+
+
+@cache
+def _session(access_key: str, region: str) -> boto3.session.Session:
+    """One session for many clients: each would read the service descriptions anew."""
+    return boto3.session.Session(access_key, "test", region_name=region)
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,11 @@ class EmulatedAws:
         }
 
     def client(self, service: str, access_key: str = "test", **config: Any) -> Any:
-        """A boto3 client of its own session: safe to make in any thread. ``config`` goes to botocore."""
-        session = boto3.session.Session(access_key, "test", region_name=self.region)
+        """A boto3 client that retries nothing; may be made in any thread. ``config`` goes to botocore."""
         settings = Config(**{"max_pool_connections": 32, "retries": {"total_max_attempts": 1}, **config})
-        return session.client(service, endpoint_url=self.endpoint, config=settings)
+        with _MAKING_CLIENTS:  # clients may be shared by threads, sessions may not
+            session = _session(access_key, self.region)
+            return session.client(service, endpoint_url=self.endpoint, config=settings)
 
     @property
     def log(self) -> str:

@@ -9,39 +9,39 @@ the run's cluster name, so that it works whatever became of the task that create
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.operators.emr import (
     EmrAddStepsOperator,
     EmrCreateJobFlowOperator,
     EmrTerminateJobFlowOperator,
 )
-from airflow.providers.amazon.aws.triggers.emr import EmrTerminateJobFlowTrigger
-from airflow.providers.amazon.aws.utils.waiter import WaitPolicy
+from airflow.providers.amazon.aws.triggers.emr import EmrCreateJobFlowTrigger, EmrTerminateJobFlowTrigger
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from botocore.exceptions import ClientError
 
-from lakehouse.aws_calls import NO_RETRIES
 from lakehouse.clusters import (
     ENDED_STATES,
     READY_STATES,
     UNENDED_STATES,
     cluster_state,
     clusters_of,
-    ensure_cluster,
 )
+from lakehouse.hooks import IdempotentEmrHook
 from lakehouse.step_logs import explain_failure, read_log, step_log_uri, tail
-from lakehouse.steps import ADOPTABLE_STATES, cancel_request, ensure_step, step_status
+from lakehouse.steps import ADOPTABLE_STATES, cancel_request, step_status
 from lakehouse.triggers import StepTrigger
 
 CLUSTER_START_LIMIT = timedelta(minutes=30)
 CLUSTER_END_LIMIT = timedelta(minutes=20)
+
+FIRST_LOOK_SECONDS = 1.0
 
 GRACE = timedelta(minutes=2)
 """A deferral ends itself this much after its trigger should have: the triggerer may be gone."""
@@ -52,21 +52,23 @@ def attempts_within(limit: timedelta, poll_seconds: int) -> int:
     return math.ceil(limit.total_seconds() / poll_seconds) + 1
 
 
-class IdempotentEmrHook(EmrHook):
-    """An EmrHook that makes a cluster and a step once, and finds them again afterwards."""
+def connection_arguments(operator: AwsBaseOperator[Any]) -> dict[str, Any]:
+    """What a trigger needs to talk to the same AWS as its operator."""
+    return {
+        "aws_conn_id": operator.aws_conn_id,
+        "region_name": operator.region_name,
+        "verify": operator.verify,
+        "botocore_config": operator.botocore_config,
+    }
 
-    @cached_property
-    def _conn_without_retries(self) -> Any:
-        return self.get_client_type(region_name=self.region_name, config=NO_RETRIES)
 
-    def create_job_flow(self, job_flow_overrides: dict[str, Any]) -> dict[str, Any]:
-        """Adopt the live cluster that this request made, or make it."""
-        cluster_id = ensure_cluster(self.conn, self._conn_without_retries, job_flow_overrides)
-        return {"JobFlowId": cluster_id, "ResponseMetadata": {"HTTPStatusCode": 200}}
+def settles(emr: Any, cluster_id: str, states: Sequence[str]) -> bool:
+    """Whether a cluster is in one of these states a second from now.
 
-    def add_job_flow_steps(self, job_flow_id: str, steps: Any = None, **_: Any) -> list[str]:
-        """Adopt the pending or running steps of these names, or submit them."""
-        return [ensure_step(self.conn, self._conn_without_retries, job_flow_id, step) for step in steps]
+    One that was adopted, or has nothing left to do, is: it spares the detour through the triggerer.
+    """
+    time.sleep(FIRST_LOOK_SECONDS)
+    return cluster_state(emr, cluster_id)[0] in states
 
 
 class CreateRunClusterOperator(EmrCreateJobFlowOperator):
@@ -77,29 +79,32 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
     """
 
     aws_hook_class = IdempotentEmrHook
-    waiter_delay: Any
     _job_flow_id: str | None = None
 
-    def __init__(self, *, job_flow_overrides: Any, waiter_delay: Any, **kwargs: Any) -> None:
-        super().__init__(
-            job_flow_overrides=job_flow_overrides,
-            waiter_delay=waiter_delay,
-            wait_policy=WaitPolicy.WAIT_FOR_COMPLETION,
-            emr_conn_id=None,
-            deferrable=True,
-            **kwargs,
-        )
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(emr_conn_id=None, deferrable=False, **kwargs)
 
-    def execute(self, context: Context) -> str | None:
-        """Make or adopt the cluster, then defer.
+    def execute(self, context: Context) -> str:
+        """Make or adopt the cluster, and defer unless it is ready.
 
         Raises:
             ClientError: EMR refuses the request; nothing was made.
         """
+        cluster_id = str(super().execute(context))
+        event = {"job_flow_id": cluster_id}
+        if settles(self.hook.conn, cluster_id, READY_STATES):
+            return self.execute_complete(context, event)
         poll_seconds = int(self.waiter_delay)
-        self.waiter_delay = poll_seconds
-        self.waiter_max_attempts = attempts_within(CLUSTER_START_LIMIT, poll_seconds)
-        return super().execute(context)
+        raise TaskDeferred(
+            trigger=EmrCreateJobFlowTrigger(
+                job_flow_id=cluster_id,
+                waiter_delay=poll_seconds,
+                waiter_max_attempts=attempts_within(CLUSTER_START_LIMIT, poll_seconds),
+                **connection_arguments(self),
+            ),
+            method_name="execute_complete",
+            timeout=CLUSTER_START_LIMIT + GRACE,
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:
         """Id of the cluster, which is ready.
@@ -152,16 +157,13 @@ class SparkStepOperator(EmrAddStepsOperator):
         self.log.info("Step %s on cluster %s; its log will be %s", step_id, cluster_id, log_uri)
         context["ti"].xcom_push(key="step_id", value=step_id)
         context["ti"].xcom_push(key="log_uri", value=log_uri)
-        self.defer(
+        raise TaskDeferred(
             trigger=StepTrigger(
                 job_flow_id=cluster_id,
                 step_id=step_id,
                 waiter_delay=poll_seconds,
                 waiter_max_attempts=attempts_within(self.wait_limit, poll_seconds),
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                botocore_config=self.botocore_config,
+                **connection_arguments(self),
             ),
             method_name="execute_complete",
             kwargs={"step_id": step_id},
@@ -235,23 +237,23 @@ class TerminateRunClusterOperator(EmrTerminateJobFlowOperator):
         self.cluster_request: Mapping[str, Any] = cluster_request
 
     def execute(self, context: Context) -> None:
-        """Terminate one cluster and defer; return when none is left."""
-        cluster_id = next(clusters_of(self.hook.conn, self.cluster_request, UNENDED_STATES), None)
+        """Terminate one cluster after the other, deferring for one that takes its time."""
+        emr = self.hook.conn
+        cluster_id = next(clusters_of(emr, self.cluster_request, UNENDED_STATES), None)
         if cluster_id is None:
             self.log.info("No cluster of this run is left")
             return
         self.job_flow_id = cluster_id
         super().execute(context)
+        if settles(emr, cluster_id, ENDED_STATES):
+            return self.execute_complete(context, cluster_id=cluster_id)
         poll_seconds = int(self.waiter_delay)
-        self.defer(
+        raise TaskDeferred(
             trigger=EmrTerminateJobFlowTrigger(
                 job_flow_id=cluster_id,
                 waiter_delay=poll_seconds,
                 waiter_max_attempts=attempts_within(CLUSTER_END_LIMIT, poll_seconds),
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                botocore_config=self.botocore_config,
+                **connection_arguments(self),
             ),
             method_name="execute_complete",
             kwargs={"cluster_id": cluster_id},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from contextvars import ContextVar
 from typing import Any
 
 import boto3
@@ -18,6 +18,8 @@ from local_stack.aws.context import ServerContext
 
 STOP_SECONDS = 15.0
 
+_account: ContextVar[str] = ContextVar("account")
+
 
 class Engine:
     """Replaces moto's CloudFormation; as a worker it has no thread of its own between operations."""
@@ -25,11 +27,13 @@ class Engine:
     def __init__(self, context: ServerContext) -> None:
         self._endpoint = context.endpoint
         self._running: dict[str, threading.Thread] = {}
-        self._client = lru_cache(maxsize=None)(self._make_client)
+        self._session = boto3.session.Session()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._making = threading.Lock()
 
     def install(self) -> None:
         """Answer CloudFormation's requests from now on."""
-        CloudFormationResponse.clients = staticmethod(self._client)
+        CloudFormationResponse.clients = staticmethod(self.client)
         CloudFormationResponse.running = self._running
         urls.url_paths["{0}/$"] = CloudFormationResponse.dispatch
 
@@ -46,9 +50,17 @@ class Engine:
         for thread in list(self._running.values()):
             thread.join(STOP_SECONDS)
 
-    def _make_client(self, service: str, region: str, account_id: str) -> Any:
-        session: Any = boto3.session.Session()  # one a client: sessions are not safe to share
-        client = session.client(
+    def client(self, service: str, region: str, account_id: str) -> Any:
+        """A client for the calling thread's operation, which works in this account from now on."""
+        _account.set(account_id)
+        with self._making:  # sessions are not safe to share; their clients are
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._make_client(service, region)
+            return self._clients[service, region]
+
+    def _make_client(self, service: str, region: str) -> Any:
+        make: Any = self._session.client
+        client = make(
             service,
             region_name=region,
             endpoint_url=self._endpoint,
@@ -56,9 +68,9 @@ class Engine:
             aws_secret_access_key="test",  # noqa: S106 - the emulation's administrator
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
-
-        def as_account(request: AWSRequest, **_: object) -> None:
-            request.headers["x-moto-account-id"] = account_id
-
-        client.meta.events.register("before-send", as_account)
+        client.meta.events.register("before-send", _as_account)
         return client
+
+
+def _as_account(request: AWSRequest, **_: object) -> None:
+    request.headers["x-moto-account-id"] = _account.get()

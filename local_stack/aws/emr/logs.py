@@ -71,31 +71,35 @@ def upload(s3: Any, folder: Path, log_uri: str, relative: str, names: Iterable[s
     return f"s3://{bucket}/{base}"
 
 
-def explain(exit_code: int, stderr: Path, log_folder: str) -> Failure:
-    """Why a command failed, from its exit code and the end of its standard error.
+def explain(exit_code: int, folder: Path, log_folder: str) -> Failure:
+    """Why a command failed, from its exit code and the end of its logs in ``folder``.
 
+    Standard output counts as well: that is where spark-submit shows what a Python driver threw.
     ``log_folder`` is the URI that ``upload`` gave, or empty.
     """
-    log_file = f"{log_folder}stderr.gz" if log_folder else ""
-    said = _last_error(_tail(stderr))
+    name, error = _error_in(folder)
+    log_file = f"{log_folder}{name}.gz" if log_folder else ""
     if exit_code == TIMED_OUT:
-        return Failure(
-            "Time limit exceeded.", f"Exit code {exit_code}: the command ran out of its time.", log_file
-        )
+        message = f"Exit code {exit_code}: the command ran out of its time."
+        return Failure("Time limit exceeded.", message, log_file)
     if exit_code > 128:
         message = f"Exit code {exit_code}: the command was ended by signal {exit_code - 128}."
-        return Failure("Killed.", f"{message} {said}".strip(), log_file)
-    return Failure("Unknown Error.", said or f"Exit code {exit_code}.", log_file)
+        return Failure("Killed.", f"{message} {error}".strip(), log_file)
+    return Failure("Unknown Error.", error or f"Exit code {exit_code}.", log_file)
 
 
-def _tail(path: Path) -> str:
+def _error_in(folder: Path) -> tuple[str, str]:
+    """The log that says most about a failure, and its line: one that names an error, else stderr's last."""
+    for name in ("stderr", "stdout"):
+        errors = [line for line in _last_lines(folder / name) if _ERROR_LINE.match(line)]
+        if errors:
+            return name, errors[-1]
+    return "stderr", (_last_lines(folder / "stderr") or [""])[-1]
+
+
+def _last_lines(path: Path) -> list[str]:
+    """The lines with anything on them at the end of a log."""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        return stream.read().decode(errors="replace")
-
-
-def _last_error(text: str) -> str:
-    """The last line that names an error, else the last line with anything on it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if _ERROR_LINE.match(line)]
-    return (errors or lines or [""])[-1]
+        text = stream.read().decode(errors="replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]

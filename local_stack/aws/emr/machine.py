@@ -84,7 +84,7 @@ class Machine:
         else:
             result = self._run(step.id, command, folder, None, role_arn=step.execution_role_arn)
         log_folder = self._keep_logs(folder, f"steps/{step.id}", result)
-        return result.exit_code, logs.explain(result.exit_code, folder / "stderr", log_folder)
+        return result.exit_code, logs.explain(result.exit_code, folder, log_folder)
 
     def cancel(self, step_id: str, option: CancellationOption) -> bool:
         """Ask or force a step to end; False if it has no process yet."""

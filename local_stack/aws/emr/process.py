@@ -30,6 +30,7 @@ class GuardedProcess:
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,

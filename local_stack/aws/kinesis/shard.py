@@ -53,6 +53,12 @@ class LogSlice:
     def __len__(self) -> int:
         return len(self.data)
 
+    def head(self, count: int) -> LogSlice:
+        """The first records."""
+        if count == len(self):
+            return self
+        return LogSlice(self.first, self.partition_keys[:count], self.data[:count], self.arrivals[:count])
+
 
 class LogShard(Shard):
     """moto's shard over a log of columns.
@@ -103,6 +109,11 @@ class LogShard(Shard):
     def shard_id(self) -> str:
         """``shardId-`` and twelve digits."""
         return self._name
+
+    @property
+    def uid(self) -> str:
+        """What tells the shard from all others of its stream and of later streams of the same name."""
+        return self._prefix
 
     @property
     def last_ordinal(self) -> int:
@@ -179,11 +190,20 @@ class LogShard(Shard):
         with self.lock:
             return self._trimmed + bisect_left(self._arrivals, at_timestamp)
 
+    def discard(self, through: int) -> None:
+        """Drop the records up to an ordinal."""
+        with self.lock:
+            self._drop(max(0, through - self._trimmed))
+
     def trim(self, before: float) -> int:
         """Drop the records that arrived before epoch seconds; returns how many."""
         with self.lock:
             expired = bisect_left(self._arrivals, before)
-            for column in (self._keys, self._data, self._arrivals):
-                del column[:expired]
-            self._trimmed += expired
+            self._drop(expired)
             return expired
+
+    def _drop(self, count: int) -> None:
+        count = min(count, len(self._data))
+        for column in (self._keys, self._data, self._arrivals):
+            del column[:count]
+        self._trimmed += count

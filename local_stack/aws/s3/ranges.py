@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeKey, s3_backends
 from moto.s3.utils import ARCHIVE_STORAGE_CLASSES
 
@@ -49,7 +50,7 @@ def _is_plain_get(environ: WSGIEnvironment) -> bool:
 
 
 def _find(environ: WSGIEnvironment) -> FakeKey | None:
-    """The current version of the object, None where moto has to answer (missing, deleted, archived)."""
+    """The object's current version, None where moto has to answer (missing, deleted, archived, denied)."""
     raw_path = environ.get("RAW_URI") or environ["PATH_INFO"]
     bucket_name, _, key_name = unquote(raw_path).lstrip("/").partition("/")
     owner = s3_backends.bucket_accounts.get(bucket_name)
@@ -58,8 +59,10 @@ def _find(environ: WSGIEnvironment) -> FakeKey | None:
     partition, account_id = owner
     bucket = s3_backends[account_id][partition].buckets.get(bucket_name)
     key = bucket.keys.get(key_name) if bucket is not None else None
-    # A bucket policy is for moto to judge.
-    if not isinstance(key, FakeKey) or key.storage_class in ARCHIVE_STORAGE_CLASSES or bucket.policy:
+    if not isinstance(key, FakeKey) or key.storage_class in ARCHIVE_STORAGE_CLASSES:
+        return None
+    resource = f"arn:{partition}:s3:::{bucket_name}/{key_name}"
+    if bucket.get_permission("s3:GetObject", resource) == PermissionResult.DENIED:
         return None
     return key
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.base_backend import BackendDict
+from moto.sqs.models import SQSBackend
 
+from local_stack.aws import state
 from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
 
 pytestmark = pytest.mark.aws
@@ -56,29 +59,42 @@ def test_state_survives_a_clean_stop_and_fresh_forgets_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (json.dumps({"format": 1, "moto": "4.0.0", "python": "3.11"}).encode() + b"\n\x80", "was written by"),
+        (json.dumps({**state.signature(), "moto": "4.0.0"}).encode() + b"\n\x80", "was written by"),
+        (json.dumps(state.signature()).encode() + b"\n\x80\x05", "cannot be read"),
         (b"", "cannot be read"),
         (b"\xff\xfe not even JSON", "cannot be read"),
     ],
+    ids=["another moto", "truncated", "empty", "garbage"],
 )
-def test_an_unusable_state_file_is_set_aside(tmp_path: Path, content: bytes, reason: str) -> None:
-    (tmp_path / "state.dill").write_bytes(content)
-    with run_emulated_aws(tmp_path) as aws:
-        assert aws.client("s3").list_buckets()["Buckets"] == []
-        assert reason in aws.log
-    (aside,) = [path for path in tmp_path.glob("state.dill.*") if path.suffix != ".unfinished"]
+def test_an_unusable_state_file_is_set_aside(
+    tmp_path: Path, content: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / state.STATE_FILE).write_bytes(content)
+    assert state.load(tmp_path) is False
+    assert reason in caplog.text
+    (aside,) = tmp_path.iterdir()
+    assert aside.name.startswith(f"{state.STATE_FILE}.")
     assert aside.read_bytes() == content
 
 
-def test_a_truncated_state_file_is_set_aside(tmp_path: Path) -> None:
+def test_a_process_starts_beside_a_state_file_that_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / state.STATE_FILE).write_bytes(b"of another age\n")
     with run_emulated_aws(tmp_path) as aws:
-        aws.client("sqs").create_queue(QueueName="lost")
-        aws.stop()
-    path = tmp_path / "state.dill"
-    path.write_bytes(path.read_bytes()[:-20])
-    with run_emulated_aws(tmp_path) as aws:
-        assert "QueueUrls" not in aws.client("sqs").list_queues()
-        assert "cannot be read" in aws.log
+        assert aws.client("s3").list_buckets()["Buckets"] == []
+        assert "set aside" in aws.log
+
+
+def test_a_state_that_cannot_be_saved_names_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / state.STATE_FILE).write_bytes(b"the previous state")
+    backends = BackendDict(SQSBackend, "sqs")
+    backends["1"]["eu-north-1"].queues["q"] = (n for n in [1])
+    monkeypatch.setattr(BackendDict, "_instances", [backends])
+    with pytest.raises(state.StateError, match="because of sqs"):
+        state.save(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    assert kept.read_bytes() == b"the previous state"
 
 
 def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def test_a_step_that_throws_says_what_was_thrown_and_where_its_log_is(
     assert clusters.wait(cluster, "WAITING")["State"] == "WAITING"
 
 
+def test_what_a_python_driver_threw_is_found_in_its_standard_output(
+    clusters: EmrClusters, cluster: str
+) -> None:
+    script = "echo 'pyspark.errors.AnalysisException: no such table'; echo 'a warning' >&2; exit 1"
+    (status,) = clusters.run(cluster, shell("driver", script))
+
+    details = status["FailureDetails"]
+    assert details["Message"] == "pyspark.errors.AnalysisException: no such table"
+    assert details["LogFile"].endswith(f"/steps/{status['Id']}/stdout.gz")
+
+
 def test_a_step_that_hangs_fails_at_its_time_limit(clusters: EmrClusters, cluster: str) -> None:
     (status,) = clusters.run(cluster, step("hang", "timeout", "--kill-after=5", "0.2", "sleep", "600"))
 

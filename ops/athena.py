@@ -1,0 +1,97 @@
+"""Run a query through Athena and get typed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tenacity import RetryError as TimeoutReached
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+from config import names
+
+QUERY_TIMEOUT_SECONDS = 300
+
+_CONVERTERS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+    "decimal": Decimal,
+    "boolean": lambda text: text == "true",
+    "date": date.fromisoformat,
+    "timestamp": lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC),
+}
+"""From Athena's text to Python, by the column's type; other types stay text."""
+
+
+class QueryError(RuntimeError):
+    """A query did not succeed; the message holds Athena's reason and the query."""
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Columns and rows of a query, values as Python's types, NULL as None."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def one(self) -> dict[str, Any]:
+        """The only row, by column."""
+        [row] = self.rows
+        return dict(zip(self.columns, row, strict=True))
+
+
+def run_query(
+    client: Any, sql: str, *, database: str, workgroup: str = names.ATHENA_WORKGROUP
+) -> QueryResult:
+    """Run a query with a boto3 Athena client and wait for its rows.
+
+    Raises:
+        QueryError: it failed, was cancelled, or took longer than ``QUERY_TIMEOUT_SECONDS``.
+    """
+    query_id = client.start_query_execution(
+        QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=names.ATHENA_WORKGROUP
+    )["QueryExecutionId"]
+
+    def status() -> dict[str, Any]:
+        found: dict[str, Any] = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"][
+            "Status"
+        ]
+        return found
+
+    still_running = retry_if_result(lambda found: found["State"] in ("QUEUED", "RUNNING"))
+    polling = Retrying(
+        retry=still_running,
+        wait=wait_exponential(multiplier=0.05, max=2),
+        stop=stop_after_delay(QUERY_TIMEOUT_SECONDS),
+    )
+    try:
+        ended = polling(status)
+    except TimeoutReached:
+        client.stop_query_execution(QueryExecutionId=query_id)
+        raise QueryError(f"Athena did not answer within {QUERY_TIMEOUT_SECONDS} s:\n{sql}") from None
+    if ended["State"] != "SUCCEEDED":
+        raise QueryError(
+            f"Athena: {ended['State']}: {ended.get('StateChangeReason', 'no reason given')}\n{sql}"
+        )
+    return _fetch(client, query_id)
+
+
+def _fetch(client: Any, query_id: str) -> QueryResult:
+    columns: list[dict[str, Any]] = []
+    texts: list[list[str | None]] = []
+    for page in client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
+        columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        texts += ([cell.get("VarCharValue") for cell in row["Data"]] for row in page["ResultSet"]["Rows"])
+    converters = [_CONVERTERS.get(column["Type"], str) for column in columns]
+    names_of_columns = tuple(column["Name"] for column in columns)
+    # The first row of a SELECT repeats the columns' names.
+    return QueryResult(names_of_columns, [_converted(row, converters) for row in texts[1:]])
+
+
+def _converted(row: list[str | None], converters: list[Callable[[str], object]]) -> tuple[Any, ...]:
+    return tuple(
+        None if text is None else convert(text) for text, convert in zip(row, converters, strict=True)
+    )

@@ -1,0 +1,159 @@
+"""The judge: the whole system as a user starts it, through the real scheduler, from events to Athena.
+
+The tests build on each other in the order of this file: they share one stack, since starting it
+takes longer than all they ask of it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+
+from config import names, tables
+from tests.support.event_truth import expected_tables
+from tests.support.local_stack import LocalStack
+
+pytestmark = pytest.mark.chain
+
+PRODUCERS, EVENTS_EACH = 8, 25_000
+
+
+def kpi_tables_in_athena(stack: LocalStack) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        spec.name: sorted(stack.query(f"SELECT * FROM {spec.name}"), key=repr) for spec in tables.KPI_TABLES
+    }
+
+
+def kpi_tables_in_pyiceberg(stack: LocalStack) -> dict[str, list[tuple[object, ...]]]:
+    found = {}
+    catalog = stack.catalog()
+    for spec in tables.KPI_TABLES:
+        rows = catalog.load_table(("analytics", spec.name)).scan().to_arrow().to_pylist()
+        found[spec.name] = sorted((tuple(row.values()) for row in rows), key=repr)
+    return found
+
+
+def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
+    disorder = ["--late", "0.02", "--duplicates", "0.02", "--corrupt", "0.01"]
+    done = subprocess.run(
+        local_stack.quick_start("--once", "--count", "5000", *disorder),
+        env=local_stack.own_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    for spec in tables.KPI_TABLES:
+        assert spec.name in done.stdout
+    for stage in (
+        "emulated AWS",
+        "CloudFormation stacks",
+        "5,000 events into Kinesis",
+        "kpi_event_geo success",
+    ):
+        assert stage in done.stdout
+    timings = json.loads((local_stack.state_dir / "timings.json").read_text())
+    assert timings["all"] >= max(seconds for stage, seconds in timings.items() if stage != "all")
+    assert local_stack.processes() == []
+
+
+def test_second_start_keeps_what_was_there(local_stack: LocalStack):
+    local_stack.start()
+    [(events,)] = local_stack.query("SELECT sum(event_count) FROM event_geo_kpis_events")
+    assert 4_000 < events <= 5_000
+    assert local_stack.live_clusters() == []
+
+
+def test_eight_producers_lose_nothing(local_stack: LocalStack):
+    def produce(seed: int) -> subprocess.CompletedProcess[str]:
+        arguments = ["--count", str(EVENTS_EACH), "--corrupt", "0.01", "--seed", str(seed)]
+        return local_stack.module("kinesis.producer", *arguments, "--rate", "max", "--unpaced")
+
+    with ThreadPoolExecutor(PRODUCERS) as pool:
+        for done in pool.map(produce, range(PRODUCERS)):
+            assert done.returncode == 0, done.stderr
+    delivered = local_stack.module("ops.reconcile", "--wait-for-delivery")
+    assert delivered.returncode == 0, delivered.stdout + delivered.stderr
+
+    acked = local_stack.acked()
+    bronze = local_stack.bronze_files()
+    rows = sum(pq.read_metadata(file).num_rows for file in bronze.rglob("*.parquet"))
+    failed = local_stack.conversion_failures()
+    assert len(acked) == PRODUCERS * EVENTS_EACH + 5_000
+    assert failed > 500
+    assert len(acked) == rows + failed
+
+
+def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: LocalStack):
+    state, tasks = local_stack.run_dag()
+    assert state == "success", tasks
+    assert tasks["terminate_cluster"] == "success"
+    assert local_stack.live_clusters() == []
+
+    expected = expected_tables(local_stack.bronze_files())
+    assert len(expected["sensor_health"]) == 100
+    assert kpi_tables_in_athena(local_stack) == expected
+    assert kpi_tables_in_pyiceberg(local_stack) == expected
+    reconciled = local_stack.module("ops.reconcile")
+    assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
+
+
+def test_step_logs_lie_where_emr_puts_them(local_stack: LocalStack):
+    s3 = local_stack.client("s3")
+    bucket = local_stack.environment["LOGS_BUCKET"]
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="emr-logs/")["Contents"]]
+    for stream in ("stdout", "stderr", "controller"):
+        assert sum(key.endswith(f"/{stream}.gz") and "/steps/s-" in key for key in keys) >= 6
+
+
+def test_a_bad_run_parameter_is_refused(local_stack: LocalStack):
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        local_stack.api.trigger(names.DAG_ID, {"jobs": ["no_such_job"]})
+    assert refused.value.response.status_code == 400
+    assert "no_such_job" in refused.value.response.text
+
+
+def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: LocalStack):
+    before = kpi_tables_in_athena(local_stack)
+    s3, bucket = local_stack.client("s3"), local_stack.environment["BRONZE_BUCKET"]
+    key = "clickstream/dt=2026-01-01/hour=00/not-parquet.parquet"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"this is not a Parquet file")
+    try:
+        state, tasks = local_stack.run_dag({"jobs": ["kpi_event_geo"]})
+    finally:
+        s3.delete_object(Bucket=bucket, Key=key)
+    assert state == "failed"
+    assert tasks["kpi_event_geo"] == "failed"
+    assert tasks["terminate_cluster"] == "success"
+    assert local_stack.live_clusters() == []
+    assert kpi_tables_in_athena(local_stack) == before
+
+
+def test_a_dead_part_ends_the_rest_and_shows_its_log(local_stack: LocalStack):
+    scheduler = next(p for p in local_stack.processes() if "scheduler" in p.cmdline())
+    scheduler.send_signal(signal.SIGKILL)
+    assert local_stack.process is not None
+    assert local_stack.process.wait(timeout=120) == 1
+    assert "airflow-scheduler stopped unexpectedly. The end of" in local_stack.output.read_text()
+    assert local_stack.processes() == []
+
+
+def test_nothing_is_left_listening_after_a_kill_and_the_next_start(local_stack: LocalStack):
+    local_stack.start()
+    assert local_stack.process is not None
+    local_stack.process.kill()
+    local_stack.process.wait()
+    orphans = {process.pid for process in local_stack.processes()}
+    assert len(orphans) >= 5
+    local_stack.start()
+    assert orphans.isdisjoint(process.pid for process in local_stack.processes())
+    [(events,)] = local_stack.query("SELECT sum(event_count) FROM event_geo_kpis_events")
+    assert events > 4_000
+    assert local_stack.interrupt() == 0
+    assert local_stack.processes() == []
