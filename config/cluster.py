@@ -36,6 +36,7 @@ def run_job_flow_request(
     *,
     name: str,
     core_nodes: int | None = None,
+    wheelhouse: str | None = None,
     service_role: str = SERVICE_ROLE,
     job_flow_role: str = JOB_FLOW_ROLE,
     subnet_id: str | None = None,
@@ -44,7 +45,8 @@ def run_job_flow_request(
     """The arguments of EMR's RunJobFlow for one run's cluster.
 
     It keeps alive between steps, ends itself when idle, and logs below ``settings.emr_log_uri``.
-    Without ``core_nodes`` it has as many as the environment's profile says.
+    Without ``core_nodes`` it has as many as the environment's profile says. Its nodes install the
+    ``wheelhouse``, an S3 folder that holds bootstrap.sh.
     """
     instances: dict[str, object] = {
         "InstanceGroups": [
@@ -69,7 +71,7 @@ def run_job_flow_request(
     if subnet_id:
         instances["Ec2SubnetId"] = subnet_id
     all_tags = {"project": names.PROJECT, "environment": settings.environment, **(tags or {})}
-    return {
+    request: dict[str, object] = {
         "Name": name,
         "ReleaseLabel": RELEASE_LABEL,
         "Applications": [{"Name": application} for application in APPLICATIONS],
@@ -83,3 +85,7 @@ def run_job_flow_request(
         "VisibleToAllUsers": True,
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(all_tags.items())],
     }
+    if wheelhouse:
+        script = {"Path": f"{wheelhouse}bootstrap.sh", "Args": [wheelhouse]}
+        request["BootstrapActions"] = [{"Name": "install wheelhouse", "ScriptBootstrapAction": script}]
+    return request

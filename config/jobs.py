@@ -17,7 +17,8 @@ class Job:
     """A Spark job that runs as one EMR step.
 
     ``table`` is the ICEBERG_TABLE argument: a table, or the prefix of the tables that it writes;
-    ``outputs`` are all the tables that it writes. ``source`` gives the BRONZE_PATH argument.
+    ``outputs`` are all the tables that it writes. ``source`` gives the BRONZE_PATH argument,
+    ``options`` what follows the four arguments in every run.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Job:
     doc: str
     time_limit_minutes: int = 60
     source: Callable[[Settings], str] = lambda settings: settings.bronze_path
+    options: Callable[[Settings], tuple[str, ...]] = lambda settings: ()
 
     @property
     def module_file(self) -> str:
@@ -54,6 +56,11 @@ KPI_JOBS = (
     ),
 )
 
+
+def _bookkeeping_options(settings: Settings) -> tuple[str, ...]:
+    return ("--region", settings.aws_region, "--checkpoint-store", settings.profile.checkpoint_store)
+
+
 WEATHER_JOBS = (
     Job(
         name="weather_extract",
@@ -61,6 +68,7 @@ WEATHER_JOBS = (
         outputs=(),
         doc="Daily weather of the grid from Open-Meteo into the raw landing",
         source=lambda settings: settings.weather_landing_path,
+        options=lambda settings: (*_bookkeeping_options(settings), *settings.weather.options),
     ),
     Job(
         name="weather_transform",
@@ -68,6 +76,7 @@ WEATHER_JOBS = (
         outputs=("weather_daily", "weather_region_daily", "data_quality_metrics"),
         doc="Raw weather into tables per day and sensor, and per day and region",
         source=lambda settings: settings.weather_landing_path,
+        options=_bookkeeping_options,
     ),
     Job(
         name="kpi_sensor_weather",
@@ -123,13 +132,15 @@ def spark_submit_arguments(job: Job, settings: Settings, bundle: Bundle, *option
         settings.glue_database,
         job.table,
         settings.iceberg_warehouse,
+        *job.options(settings),
         *options,
     ]
 
 
-def weather_options(settings: Settings) -> tuple[str, ...]:
-    """What weather_check, weather_extract and weather_transform are told of region and bookkeeping."""
-    return ("--region", settings.aws_region, "--checkpoint-store", settings.profile.checkpoint_store)
+def weather_check_arguments(settings: Settings, *options: str) -> list[str]:
+    """The arguments of ``python -m emr_jobs.weather_check``."""
+    extract = JOBS["weather_extract"]
+    return [extract.source(settings), *extract.options(settings), *options]
 
 
 def emr_step(job: Job, settings: Settings, bundle: Bundle, *options: str) -> dict[str, object]:
