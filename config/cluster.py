@@ -16,8 +16,8 @@ STEP_CONCURRENCY = 2
 IDLE_TIMEOUT_SECONDS = 900
 """The cluster ends itself after this long without work, whatever became of the run that started it."""
 
-SERVICE_ROLE = "EMR_DefaultRole"
-JOB_FLOW_ROLE = "EMR_EC2_DefaultRole"
+MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
+"""The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
 
 CONFIGURATIONS: tuple[dict[str, object], ...] = (
     {"Classification": "iceberg-defaults", "Properties": {"iceberg.enabled": "true"}},
@@ -37,17 +37,16 @@ def run_job_flow_request(
     name: str,
     core_nodes: int | None = None,
     wheelhouse: str | None = None,
-    service_role: str = SERVICE_ROLE,
-    job_flow_role: str = JOB_FLOW_ROLE,
-    subnet_id: str | None = None,
     tags: dict[str, str] | None = None,
 ) -> dict[str, object]:
     """The arguments of EMR's RunJobFlow for one run's cluster.
 
     It keeps alive between steps, ends itself when idle, and logs below ``settings.emr_log_uri``.
-    Without ``core_nodes`` it has as many as the environment's profile says. Its nodes install the
+    Without ``core_nodes`` it has as many as the environment's profile says. Spot nodes join them only
+    under load, and hold no HDFS blocks: losing one costs a retried task. All nodes install the
     ``wheelhouse``, an S3 folder that holds bootstrap.sh.
     """
+    core_nodes = core_nodes or settings.profile.emr_core_nodes
     instances: dict[str, object] = {
         "InstanceGroups": [
             {
@@ -61,16 +60,22 @@ def run_job_flow_request(
                 "Name": "core",
                 "InstanceRole": "CORE",
                 "InstanceType": CORE_INSTANCE_TYPE,
-                "InstanceCount": core_nodes or settings.profile.emr_core_nodes,
+                "InstanceCount": core_nodes,
                 "Market": "ON_DEMAND",
             },
         ],
         "KeepJobFlowAliveWhenNoSteps": True,
         "TerminationProtected": False,
     }
-    if subnet_id:
-        instances["Ec2SubnetId"] = subnet_id
-    all_tags = {"project": names.PROJECT, "environment": settings.environment, **(tags or {})}
+    if settings.emr_subnet_id:
+        instances["Ec2SubnetId"] = settings.emr_subnet_id
+    all_tags = {
+        "project": names.PROJECT,
+        "environment": settings.environment,
+        MANAGED_POLICY_TAG: "true",
+        **(tags or {}),
+    }
+    security = settings.emr_security_configuration
     request: dict[str, object] = {
         "Name": name,
         "ReleaseLabel": RELEASE_LABEL,
@@ -78,10 +83,20 @@ def run_job_flow_request(
         "LogUri": settings.emr_log_uri,
         "Instances": instances,
         "Configurations": list(CONFIGURATIONS),
-        "ServiceRole": service_role,
-        "JobFlowRole": job_flow_role,
+        **({"SecurityConfiguration": security} if security else {}),
+        "ServiceRole": settings.emr_service_role,
+        "JobFlowRole": settings.emr_job_flow_role,
         "StepConcurrencyLevel": STEP_CONCURRENCY,
         "AutoTerminationPolicy": {"IdleTimeout": IDLE_TIMEOUT_SECONDS},
+        "ManagedScalingPolicy": {
+            "ComputeLimits": {
+                "UnitType": "Instances",
+                "MinimumCapacityUnits": core_nodes,
+                "MaximumCapacityUnits": core_nodes + settings.profile.emr_spot_nodes,
+                "MaximumCoreCapacityUnits": core_nodes,
+                "MaximumOnDemandCapacityUnits": core_nodes,
+            }
+        },
         "VisibleToAllUsers": True,
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(all_tags.items())],
     }

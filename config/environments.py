@@ -10,10 +10,12 @@ from typing import Literal
 class EnvironmentProfile:
     """Sizes, schedules and retentions of one environment.
 
+    ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
     ``schedule`` is cron in UTC, or None for runs by hand only; retentions are in days.
     """
 
     emr_core_nodes: int
+    emr_spot_nodes: int
     schedule: str | None
     log_retention_days: int
     data_retention_days: int
@@ -24,6 +26,7 @@ class EnvironmentProfile:
 PROFILES: dict[str, EnvironmentProfile] = {
     "dev": EnvironmentProfile(
         emr_core_nodes=2,
+        emr_spot_nodes=2,
         schedule=None,
         log_retention_days=7,
         data_retention_days=90,
@@ -32,6 +35,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
     ),
     "prod": EnvironmentProfile(
         emr_core_nodes=5,
+        emr_spot_nodes=5,
         schedule="0 3 * * *",
         log_retention_days=90,
         data_retention_days=365,

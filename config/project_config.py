@@ -17,13 +17,18 @@ from config.weather import RAW_PREFIX, WeatherSettings
 DEFAULT_REGION = "eu-north-1"
 DEFAULT_DATABASE = "analytics"
 DEFAULT_EMR_POLL_SECONDS = 15
+DEFAULT_EMR_SERVICE_ROLE = "ClickstreamEmrServiceRole"
+DEFAULT_EMR_JOB_FLOW_ROLE = "ClickstreamEmrEc2Role"
 
 _BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
-_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?")
-_PARAMETER = re.compile(r"[\w./-]{1,1011}")
+_URL = re.compile(r"(https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?)?")
+_PARAMETER = re.compile(r"[\w./-]{0,1011}")
 _WHEELS = re.compile(r"aarch64|x86_64|native")
+_ROLE = re.compile(r"[\w+=,.@-]{1,64}")
+_SECURITY_CONFIGURATION = re.compile(r"[\w.-]{0,128}")
+_SUBNET = re.compile(r"(subnet-[0-9a-f]{8,17})?")
 _POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
 
@@ -44,8 +49,10 @@ class Settings:
     """Where one deployment keeps its data.
 
     Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``. ``emr_poll_seconds`` is
-    how often a running step or cluster is asked for its state. ``emr_wheels`` is the architecture of the
-    clusters' machines, for the wheels they install; ``native`` is that of the machine which publishes them.
+    how often a running step or cluster is asked for its state. ``emr_security_configuration`` and
+    ``emr_subnet_id`` may be empty: no configuration of ours, and a subnet of EMR's choice. ``emr_wheels``
+    is the architecture of the clusters' machines, for the wheels that they install; ``native`` is that of
+    the machine which publishes them.
     """
 
     bronze_bucket: str
@@ -56,6 +63,10 @@ class Settings:
     glue_database: str = DEFAULT_DATABASE
     environment: str = "dev"
     emr_poll_seconds: int = DEFAULT_EMR_POLL_SECONDS
+    emr_service_role: str = DEFAULT_EMR_SERVICE_ROLE
+    emr_job_flow_role: str = DEFAULT_EMR_JOB_FLOW_ROLE
+    emr_security_configuration: str = ""
+    emr_subnet_id: str = ""
     emr_wheels: str = "aarch64"
     weather_api_url: str = ""
     weather_api_key_parameter: str = ""
@@ -83,10 +94,14 @@ class Settings:
                 problems.append(f"{name}={value!r} is malformed: {hint}")
             return value
 
-        bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
-
         def optional(name: str, pattern: re.Pattern[str], hint: str) -> str:
-            return matching(name, pattern, hint) if read(name) else ""
+            value = read(name)
+            if not pattern.fullmatch(value):
+                problems.append(f"{name}={value!r} is malformed: {hint}")
+            return value
+
+        role_hint = "the name of an IAM role, without its ARN (an output of the stack emr-roles)"
+        bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
 
         poll_seconds = matching(
             "EMR_POLL_SECONDS", _POLL_SECONDS, "whole seconds from 1 to 60", str(DEFAULT_EMR_POLL_SECONDS)
@@ -102,6 +117,12 @@ class Settings:
             ),
             environment=read("ENVIRONMENT", "dev"),
             emr_poll_seconds=int(poll_seconds) if poll_seconds.isdecimal() else DEFAULT_EMR_POLL_SECONDS,
+            emr_service_role=matching("EMR_SERVICE_ROLE", _ROLE, role_hint, DEFAULT_EMR_SERVICE_ROLE),
+            emr_job_flow_role=matching("EMR_JOB_FLOW_ROLE", _ROLE, role_hint, DEFAULT_EMR_JOB_FLOW_ROLE),
+            emr_security_configuration=optional(
+                "EMR_SECURITY_CONFIGURATION", _SECURITY_CONFIGURATION, "a name (letters, digits, . _ -)"
+            ),
+            emr_subnet_id=optional("EMR_SUBNET_ID", _SUBNET, "a subnet id such as subnet-0123456789abcdef0"),
             emr_wheels=matching("EMR_WHEELS", _WHEELS, "aarch64, x86_64 or native", "aarch64"),
             weather_api_url=optional("WEATHER_API_URL", _URL, "http://HOST[:PORT] or https://HOST").rstrip(
                 "/"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from config import names
+from config.environments import PROFILES
 
 ENVIRONMENT_PARAMETER = "Environment"
 
@@ -24,6 +25,8 @@ class StackSpec:
 
     ``inputs`` maps parameters to outputs; ``by_environment`` says whether the template has the
     parameter ``Environment``. What is not named keeps the template's default or its previous value.
+    ``environments`` are those that have the stack; ``region`` is set where it cannot stand in the
+    deployment's own.
     """
 
     concern: str
@@ -31,6 +34,8 @@ class StackSpec:
     doc: str
     inputs: Mapping[str, OutputOf] = field(default_factory=dict)
     by_environment: bool = True
+    environments: tuple[str, ...] = tuple(PROFILES)
+    region: str | None = None
 
     def stack_name(self, environment: str) -> str:
         """The stack's name in an environment; the buckets' carries no concern."""
@@ -87,8 +92,49 @@ EMR_CLUSTER = StackSpec(
     },
 )
 
-STACKS: tuple[StackSpec, ...] = (BUCKETS, CATALOG, STREAMING, ATHENA, EMR_ROLES, EMR_CLUSTER)
+CHECKPOINTS = StackSpec(
+    "checkpoints",
+    "checkpoints.yaml",
+    "Table of checkpoints",
+    by_environment=False,
+    environments=tuple(name for name, profile in PROFILES.items() if profile.checkpoint_store == "dynamodb"),
+)
+MONITORING = StackSpec(
+    "monitoring",
+    "monitoring.yaml",
+    "Alarms on ingestion and EMR, and the topic they go to",
+    {
+        "StreamName": OutputOf("streaming", "StreamName"),
+        "DeliveryStreamName": OutputOf("streaming", "DeliveryStreamName"),
+    },
+)
+BUDGET = StackSpec(
+    "budget",
+    "budget.yaml",
+    "Monthly budget",
+    {"TopicArn": OutputOf("monitoring", "TopicArn")},
+    region="us-east-1",
+)
+"""Billing lives in us-east-1, and CloudFormation has no budgets in every region."""
+
+STACKS: tuple[StackSpec, ...] = (
+    BUCKETS,
+    CATALOG,
+    STREAMING,
+    ATHENA,
+    EMR_ROLES,
+    EMR_CLUSTER,
+    CHECKPOINTS,
+    MONITORING,
+    BUDGET,
+)
 """Every stack, each after those whose outputs it takes."""
+
+
+def stacks_of(environment: str) -> tuple[StackSpec, ...]:
+    """The stacks that an environment has, in order."""
+    return tuple(spec for spec in STACKS if environment in spec.environments)
+
 
 SETTINGS: dict[str, OutputOf] = {
     "BRONZE_BUCKET": OutputOf("buckets", "BronzeBucket"),
@@ -96,5 +142,8 @@ SETTINGS: dict[str, OutputOf] = {
     "SCRIPTS_BUCKET": OutputOf("buckets", "ScriptsBucket"),
     "LOGS_BUCKET": OutputOf("buckets", "LogsBucket"),
     "GLUE_DATABASE": OutputOf("catalog", "DatabaseName"),
+    "EMR_SERVICE_ROLE": OutputOf("emr-roles", "ServiceRoleName"),
+    "EMR_JOB_FLOW_ROLE": OutputOf("emr-roles", "JobFlowRoleName"),
+    "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
 }
 """Which output each setting of :mod:`config.project_config` comes from."""

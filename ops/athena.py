@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError as TimeoutReached
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
@@ -46,37 +47,43 @@ class QueryResult:
 def run_query(
     client: Any, sql: str, *, database: str, workgroup: str = names.ATHENA_WORKGROUP
 ) -> QueryResult:
-    """Run a query with a boto3 Athena client and wait for its rows.
+    """Run a SELECT with a boto3 Athena client and wait for its rows.
 
     Raises:
-        QueryError: it failed, was cancelled, or took longer than ``QUERY_TIMEOUT_SECONDS``.
+        QueryError: it was refused, failed, was cancelled, or took longer than
+            ``QUERY_TIMEOUT_SECONDS``; or Athena cannot be reached.
     """
-    query_id = client.start_query_execution(
-        QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=names.ATHENA_WORKGROUP
-    )["QueryExecutionId"]
+    try:
+        query_id = client.start_query_execution(
+            QueryString=sql, QueryExecutionContext={"Database": database}, WorkGroup=workgroup
+        )["QueryExecutionId"]
+        ended = _wait(client, query_id)
+        if ended["State"] == "SUCCEEDED":
+            return _fetch(client, query_id)
+    except (BotoCoreError, ClientError) as error:
+        raise QueryError(f"Athena: {error}\n{sql}") from error
+    reason = ended.get("StateChangeReason", "no reason given")
+    raise QueryError(f"Athena: {ended['State']}: {reason}\n{sql}")
+
+
+def _wait(client: Any, query_id: str) -> dict[str, Any]:
+    """The query's status once it has ended; one that takes too long is stopped."""
 
     def status() -> dict[str, Any]:
-        found: dict[str, Any] = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"][
-            "Status"
-        ]
-        return found
+        execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        return dict(execution["Status"])
 
-    still_running = retry_if_result(lambda found: found["State"] in ("QUEUED", "RUNNING"))
     polling = Retrying(
-        retry=still_running,
+        retry=retry_if_result(lambda found: found["State"] in ("QUEUED", "RUNNING")),
         wait=wait_exponential(multiplier=0.05, max=2),
         stop=stop_after_delay(QUERY_TIMEOUT_SECONDS),
     )
     try:
-        ended = polling(status)
+        return polling(status)
     except TimeoutReached:
         client.stop_query_execution(QueryExecutionId=query_id)
-        raise QueryError(f"Athena did not answer within {QUERY_TIMEOUT_SECONDS} s:\n{sql}") from None
-    if ended["State"] != "SUCCEEDED":
-        raise QueryError(
-            f"Athena: {ended['State']}: {ended.get('StateChangeReason', 'no reason given')}\n{sql}"
-        )
-    return _fetch(client, query_id)
+        reason = f"not finished within {QUERY_TIMEOUT_SECONDS} s, stopped"
+        return {"State": "CANCELLED", "StateChangeReason": reason}
 
 
 def _fetch(client: Any, query_id: str) -> QueryResult:

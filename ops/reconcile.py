@@ -19,37 +19,52 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
-from config import events
 from config.project_config import ConfigError, Settings
 from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS
 from kinesis.manifest import count_acked, find_runs
 from ops.athena import QueryError, run_query
+from ops.bronze_sql import account_query
 
 DELIVERY_TIMEOUT_SECONDS = 300
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True)
+class Attested:
+    """What the producers' manifests say, in records.
+
+    ``given_up`` were not acknowledged (the manifests keep them); ``unknown_outcomes`` may lie on the
+    stream once more than they were acknowledged.
+    """
+
+    acked: int
+    given_up: int
+    unknown_outcomes: int
+
+
+@dataclass(frozen=True)
 class Delivery:
     """Records acknowledged by the stream, and where Firehose put them."""
 
-    acked: int
+    attested: Attested
     bronze: int
     failed: int
 
     @property
     def undelivered(self) -> int:
         """Acknowledged records that are nowhere yet."""
-        return max(0, self.acked - self.bronze - self.failed)
+        return max(0, self.attested.acked - self.bronze - self.failed)
 
     @property
     def unattested(self) -> int:
-        """Delivered records that no manifest names: other producers, or one that was killed."""
-        return max(0, self.bronze + self.failed - self.acked)
+        """Delivered records that no manifest names: of other producers, of one that was killed, second
+        copies of records whose call ended unknown."""
+        return max(0, self.bronze + self.failed - self.attested.acked)
 
 
 @dataclass(frozen=True)
@@ -82,98 +97,64 @@ class Account:
         return found
 
 
-def valid_sql() -> str:
-    """The data contract's validity as an Athena predicate over a bronze row (limits: config.events)."""
-    present = ("sensor_id", "location.latitude", "location.longitude", '"timestamp"')
-    not_empty = ("status", "event_type", "uuid")
-    finite = ("temperature", "humidity", "location.latitude", "location.longitude")
-    ranges = {
-        "humidity": (events.HUMIDITY_MIN, events.HUMIDITY_MAX),
-        "temperature": (events.TEMPERATURE_MIN, events.TEMPERATURE_MAX),
-        "location.latitude": (events.LATITUDE_MIN, events.LATITUDE_MAX),
-        "location.longitude": (events.LONGITUDE_MIN, events.LONGITUDE_MAX),
-    }
-    arrival_hour = "to_unixtime(CAST(dt || ' ' || hour || ':00:00' AS timestamp))"
-    conditions = [
-        *(f"{field} IS NOT NULL" for field in present),
-        *(f"coalesce({field}, '') <> ''" for field in not_empty),
-        *(f"coalesce(is_finite({field}), true)" for field in finite),
-        *(f"coalesce({field} BETWEEN {low} AND {high}, true)" for field, (low, high) in ranges.items()),
-        f'"timestamp" >= {events.TIMESTAMP_MIN}',
-        f'"timestamp" <= {arrival_hour} + {events.MAX_SECONDS_AHEAD_OF_ARRIVAL}',
-    ]
-    return " AND ".join(conditions)
-
-
-# Names and limits in the statements come from config, not from outside.
+# Names in the statements come from config, not from outside.
 BRONZE_COUNT = f"SELECT count(*) AS n FROM {BRONZE.name}"  # noqa: S608
-BRONZE_ACCOUNT = f"""
-SELECT
-  count(*) AS identities,
-  coalesce(sum(copies), 0) AS valid_copies
-FROM (
-  SELECT uuid, "timestamp", count(*) AS copies
-  FROM {BRONZE.name}
-  WHERE {valid_sql()}
-  GROUP BY uuid, "timestamp"
-)"""  # noqa: S608
-BRONZE_INVALID = f"SELECT count(*) AS n FROM {BRONZE.name} WHERE NOT coalesce({valid_sql()}, false)"  # noqa: S608
 COUNTED = f"SELECT coalesce(sum(event_count), 0) AS n FROM {EVENT_GEO_KPIS_EVENTS.name}"  # noqa: S608
 
 
 class Reconciliation:
-    """Counts through Athena and S3, with the clients of one session."""
+    """Counts through Athena and S3, with the clients of one session.
+
+    What it asks may raise QueryError (Athena cannot read a table) and botocore's errors (S3).
+    """
 
     def __init__(self, session: boto3.session.Session, settings: Settings) -> None:
         self._s3: Any = session.client("s3", region_name=settings.aws_region)
         self._athena: Any = session.client("athena", region_name=settings.aws_region)
         self._settings = settings
-
-    def delivery(self) -> Delivery:
-        """How far Firehose is.
-
-        Raises:
-            QueryError: Athena cannot count the bronze rows.
-        """
-        acked = sum(count_acked(self._s3, run) for run in find_runs(self._s3, self._settings.bronze_bucket))
-        return Delivery(acked, self._query(BRONZE_COUNT)["n"], self._count_failed())
+        self._failed_by_key: dict[str, int] = {}
 
     def account(self) -> Account:
-        """The whole account.
-
-        Raises:
-            QueryError: Athena cannot read a table.
-        """
-        delivery = self.delivery()
-        bronze = self._query(BRONZE_ACCOUNT)
+        """The whole account."""
         return Account(
-            delivery=delivery,
-            valid=bronze["identities"],
-            invalid=self._query(BRONZE_INVALID)["n"],
-            duplicate=bronze["valid_copies"] - bronze["identities"],
+            delivery=self._delivery(self._attested()),
+            **self._query(account_query()),
             counted=self._query(COUNTED)["n"],
         )
 
     def wait_for_delivery(self, timeout_seconds: float = DELIVERY_TIMEOUT_SECONDS) -> Delivery:
         """Wait until nothing acknowledged is undelivered; returns what there is then, or at the timeout."""
+        attested = self._attested()
         deadline = time.monotonic() + timeout_seconds
-        while (delivery := self.delivery()).undelivered and time.monotonic() < deadline:
+        while (delivery := self._delivery(attested)).undelivered and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return delivery
+
+    def _attested(self) -> Attested:
+        runs = list(find_runs(self._s3, self._settings.bronze_bucket))
+        manifests = [run.manifest for run in runs if run.manifest]
+        return Attested(
+            acked=sum(count_acked(self._s3, run) for run in runs),
+            given_up=sum(manifest.given_up for manifest in manifests),
+            unknown_outcomes=sum(manifest.unknown_outcomes for manifest in manifests),
+        )
+
+    def _delivery(self, attested: Attested) -> Delivery:
+        return Delivery(attested, bronze=self._query(BRONZE_COUNT)["n"], failed=self._count_failed())
 
     def _query(self, sql: str) -> dict[str, Any]:
         return run_query(self._athena, sql, database=self._settings.glue_database).one()
 
     def _count_failed(self) -> int:
-        """Documents of records that Firehose could not convert, one a line."""
+        """Documents of records that Firehose could not convert, one a line; an object is read once."""
         bucket = self._settings.bronze_bucket
         prefix = self._settings.conversion_errors_path.removeprefix(f"s3://{bucket}/")
-        failed = 0
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                body = self._s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"]
-                failed += sum(1 for line in body.iter_lines() if line)
-        return failed
+                if entry["Key"] not in self._failed_by_key:
+                    body = self._s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"]
+                    self._failed_by_key[entry["Key"]] = sum(1 for line in body.iter_lines() if line)
+        return sum(self._failed_by_key.values())
 
 
 def show(console: Console, account: Account) -> None:
@@ -184,11 +165,13 @@ def show(console: Console, account: Account) -> None:
     table.add_column("count", justify="right")
     table.add_column("")
     lines = [
-        ("acknowledged by the stream", delivery.acked, ""),
+        ("acknowledged by the stream", delivery.attested.acked, ""),
         ("  bronze rows", delivery.bronze, ""),
         ("  failed conversions", delivery.failed, ""),
         ("  not delivered", delivery.undelivered, _verdict(delivery.undelivered == 0)),
         ("  unattested, on top", delivery.unattested, ""),
+        ("given up by producers", delivery.attested.given_up, ""),
+        ("sent with unknown outcome", delivery.attested.unknown_outcomes, ""),
         ("bronze rows", delivery.bronze, ""),
         ("  valid", account.valid, ""),
         ("  invalid", account.invalid, ""),
@@ -232,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             account = reconciliation.account()
             show(console, account)
             differences = account.differences
-    except (ConfigError, QueryError) as error:
+    except (ConfigError, QueryError, BotoCoreError, ClientError) as error:
         errors.print(str(error), style="red", markup=False)
         return 1
     for difference in differences:

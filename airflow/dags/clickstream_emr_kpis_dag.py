@@ -11,7 +11,7 @@
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
 | `terminate_cluster` | ends the cluster, whatever happened before |
-| `all_jobs_done` | fails with any of the jobs, so that a run with half the tables is never green |
+| `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 The first run fetches a year of weather, later ones what is missing since.
@@ -39,6 +39,7 @@ from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsi
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
 from lakehouse.tasks import (
     EMR_ARGUMENTS,
+    all_jobs_done,
     check_settings,
     publish_bundle,
     step_wait_limit,
@@ -106,8 +107,7 @@ def clickstream_emr_kpis() -> None:
     terminate = TerminateRunClusterOperator(
         task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
     )
-    # A teardown that can fail the run hides its upstream tasks from the run's verdict: this leaf shows them.
-    all_done = _gate("all_jobs_done")
+    verdict = all_jobs_done()
 
     def step_of(job: Job) -> SparkStepOperator:
         return SparkStepOperator(
@@ -127,12 +127,13 @@ def clickstream_emr_kpis() -> None:
         landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
-    # As setups they run again when a job is cleared; with one of them done, the teardown runs.
+    # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
+    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
     steps >> create >> [kpis, extract, transform, join]
     kpi_steps["kpi_temp_humidity"] >> published
     for finished in (kpis, extract, transform, join):
-        finished >> [all_done, terminate]
+        finished >> [verdict, terminate]
 
 
 clickstream_emr_kpis()

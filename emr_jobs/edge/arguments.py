@@ -107,6 +107,7 @@ def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser
     """
     parser = argparse.ArgumentParser(
         prog=f"spark-submit {job.module_file}",
+        usage="%(prog)s <BRONZE_PATH> <ICEBERG_DB> <ICEBERG_TABLE> <ICEBERG_WAREHOUSE> [options]",
         description=f"{job.doc}. {source.behaviour}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(

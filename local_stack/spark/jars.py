@@ -138,7 +138,7 @@ def _download(
     command: list[str | Path] = [
         java_home / "bin" / "java",
         "-cp",
-        f"{SPARK_HOME}/jars/*",
+        _ivy_jar(),
         "org.apache.ivy.Main",
         "-ivy",
         module,
@@ -149,13 +149,13 @@ def _download(
         "-retrieve",
         f"{scratch}/[artifact]-[revision].[ext]",
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
-    for line in process.stdout or ():
-        lines.append(line.rstrip())
-        if "[SUCCESSFUL ]" in line:
-            tell(f"  {line.split('#')[1].split('!')[0].replace(';', ' ')}")
-    if process.wait() != 0:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            lines.append(line.rstrip())
+            if "[SUCCESSFUL ]" in line:
+                tell(f"  {line.split('#')[1].split('!')[0].replace(';', ' ')}")
+    if process.returncode != 0:
         raise JarError(_download_failed(folder, lines))
     for jar in jars:
         downloaded = scratch / jar.file_name
@@ -177,6 +177,12 @@ def _download_failed(folder: Path, lines: list[str]) -> str:
         "behind a proxy set JAVA_TOOL_OPTIONS='-Dhttps.proxyHost=HOST -Dhttps.proxyPort=PORT'. "
         f"Or put these artefacts into {folder} by hand and start again:\n{listed}\nIvy said:\n{shown}"
     )
+
+
+def _ivy_jar() -> Path:
+    """The Ivy with which spark-submit resolves --packages."""
+    (jar,) = (SPARK_HOME / "jars").glob("ivy-*.jar")
+    return jar
 
 
 def _ivy_module(jars: Iterable[Jar]) -> str:

@@ -64,7 +64,8 @@ class Deployer:
     def __init__(self, session: boto3.session.Session, environment: str, console: Console) -> None:
         self._environment = environment
         self._console = console
-        self._cloudformation: Any = session.client("cloudformation")
+        self._session = session
+        self._clients: dict[str | None, Any] = {None: session.client("cloudformation")}
         self._s3: Any = session.client("s3")
 
     def plan(self, only: Sequence[str] | None, parameters: Mapping[str, str]) -> list[StackPlan]:
@@ -112,7 +113,7 @@ class Deployer:
         Raises:
             DeployError: a stack or an output is missing.
         """
-        planner = Planner(self._cloudformation, self._environment, {}, ())
+        planner = Planner(self._client, self._environment, {}, ())
         values = {name: planner.output(source) for name, source in SETTINGS.items()}
         if missing := [name for name, value in values.items() if value is None]:
             raise DeployError(
@@ -124,8 +125,8 @@ class Deployer:
     def status(self) -> list[tuple[StackSpec, str, StackInfo | None]]:
         """Show every stack: its state and outputs."""
         found = [
-            (spec, name, find(self._cloudformation, name))
-            for spec in select(None)
+            (spec, name, find(self._client(spec), name))
+            for spec in select(self._environment, None)
             for name in [spec.stack_name(self._environment)]
         ]
         report.show_status(self._console, found)
@@ -138,18 +139,19 @@ class Deployer:
             DeployError: a bucket holds data and ``delete_data`` is not given (then nothing is
                 removed), a stack is busy, or one cannot be removed.
         """
-        stacks = [
-            stack
-            for spec in reversed(select(only))
-            if (stack := find(self._cloudformation, spec.stack_name(self._environment)))
+        found = [
+            (spec, stack)
+            for spec in reversed(select(self._environment, only))
+            if (stack := find(self._client(spec), spec.stack_name(self._environment)))
         ]
+        stacks = [stack for _, stack in found]
         if not stacks:
             self._console.print(f"Nothing to remove: {self._environment} has none of these stacks here.")
             return []
         for stack in stacks:
             if stack.status.endswith("_IN_PROGRESS"):
                 require_settled(stack)
-        owned = {stack.stack_id: self._buckets_of(stack) for stack in stacks}
+        owned = {stack.stack_id: self._buckets_of(self._client(spec), stack) for spec, stack in found}
         filled = [
             content
             for names in owned.values()
@@ -167,15 +169,21 @@ class Deployer:
             )
         if not confirm(f"Remove these stacks of {self._environment}?"):
             raise DeployError("Nothing was removed.")
-        for stack in stacks:
-            self._remove(stack, owned[stack.stack_id] if delete_data else [])
+        for spec, stack in found:
+            self._remove(self._client(spec), stack, owned[stack.stack_id] if delete_data else [])
         return [stack.name for stack in stacks]
+
+    def _client(self, spec: StackSpec) -> Any:
+        """CloudFormation in the stack's region."""
+        if spec.region not in self._clients:
+            self._clients[spec.region] = self._session.client("cloudformation", region_name=spec.region)
+        return self._clients[spec.region]
 
     def _plans(
         self, only: Sequence[str] | None, parameters: Mapping[str, str]
     ) -> tuple[Planner, list[StackPlan]]:
-        selected = select(only)
-        planner = Planner(self._cloudformation, self._environment, parameters, selected)
+        selected = select(self._environment, only)
+        planner = Planner(self._client, self._environment, parameters, selected)
         planner.check()
         plans: list[StackPlan] = []
         try:
@@ -189,14 +197,14 @@ class Deployer:
     def _discard(self, plans: Sequence[StackPlan]) -> None:
         for plan in plans:
             if plan.change_set is not None:
-                change_sets.discard(self._cloudformation, plan.change_set, plan.proposal.name)
+                change_sets.discard(self._client(plan.spec), plan.change_set, plan.proposal.name)
 
     def _deploy(self, planner: Planner, plan: StackPlan) -> bool:
         """Carry a plan out, after working it out again where its inputs were made up or have moved."""
-        name = plan.proposal.name
+        name, client = plan.proposal.name, self._client(plan.spec)
         if plan.kind == "recreate" and plan.existing is not None:
             self._console.print(f"{name}: removing the remains of a failed creation")
-            self._remove(plan.existing, [])
+            self._remove(client, plan.existing, [])
         if plan.provisional or plan.kind == "recreate" or not planner.still_holds(plan):
             self._discard([plan])
             plan = planner.plan(plan.spec, guess=False)
@@ -205,18 +213,18 @@ class Deployer:
         started = time.monotonic()
         self._console.print(f"{name}: deploying")
         stack_id = plan.change_set.stack_id
-        last = following.latest_event(self._cloudformation, stack_id)
-        change_sets.execute(self._cloudformation, plan.change_set, name)
+        last = following.latest_event(client, stack_id)
+        change_sets.execute(client, plan.change_set, name)
         stack = following.follow(
-            self._cloudformation, stack_id, last, lambda event: report.show_event(self._console, event)
+            client, stack_id, last, lambda event: report.show_event(self._console, event)
         )
         if stack.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise DeployError(self._why(stack, last))
+            raise DeployError(self._why(client, stack, last))
         self._console.print(f"{name}: {stack.status} in {time.monotonic() - started:.0f} s", style="green")
         return True
 
-    def _why(self, stack: StackInfo, last: str) -> str:
-        causes = following.failures(self._cloudformation, stack.stack_id, last)
+    def _why(self, client: Any, stack: StackInfo, last: str) -> str:
+        causes = following.failures(client, stack.stack_id, last)
         lines = "\n".join(f"  - {cause}" for cause in causes)
         text = f"The stack {stack.name} could not be deployed and is in {stack.status}:\n{lines}"
         taken = [cause for cause in causes if "already exists" in cause and "AWS::S3::Bucket" in cause]
@@ -228,11 +236,9 @@ class Deployer:
             )
         return text
 
-    def _buckets_of(self, stack: StackInfo) -> list[str]:
+    def _buckets_of(self, client: Any, stack: StackInfo) -> list[str]:
         with explained(f"list the resources of {stack.name}"):
-            pages = self._cloudformation.get_paginator("list_stack_resources").paginate(
-                StackName=stack.stack_id
-            )
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.stack_id)
             return [
                 resource["PhysicalResourceId"]
                 for page in pages
@@ -242,7 +248,7 @@ class Deployer:
                 and resource.get("PhysicalResourceId")
             ]
 
-    def _remove(self, stack: StackInfo, emptied: Sequence[str]) -> None:
+    def _remove(self, client: Any, stack: StackInfo, emptied: Sequence[str]) -> None:
         started = time.monotonic()
         settled = stack
         for _ in range(EMPTYING_ATTEMPTS if emptied else 1):
@@ -250,11 +256,11 @@ class Deployer:
             if remaining:
                 deleted = buckets.empty(self._s3, remaining)
                 self._console.print(f"{stack.name}: deleted {deleted:,} objects")
-            last = following.latest_event(self._cloudformation, stack.stack_id)
+            last = following.latest_event(client, stack.stack_id)
             with explained(f"remove the stack {stack.name}"):
-                self._cloudformation.delete_stack(StackName=stack.stack_id)
+                client.delete_stack(StackName=stack.stack_id)
             settled = following.follow(
-                self._cloudformation,
+                client,
                 stack.stack_id,
                 last,
                 lambda event: report.show_event(self._console, event),
@@ -263,6 +269,6 @@ class Deployer:
                 seconds = time.monotonic() - started
                 self._console.print(f"{stack.name}: removed in {seconds:.0f} s", style="green")
                 return
-        causes = following.failures(self._cloudformation, stack.stack_id, last)
+        causes = following.failures(client, stack.stack_id, last)
         lines = "\n".join(f"  - {cause}" for cause in causes)
         raise DeployError(f"The stack {stack.name} could not be removed ({settled.status}):\n{lines}")

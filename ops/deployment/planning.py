@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from config import names
-from config.stacks import ENVIRONMENT_PARAMETER, STACKS, OutputOf, StackSpec
+from config.stacks import ENVIRONMENT_PARAMETER, STACKS, OutputOf, StackSpec, stacks_of
 from ops.deployment import change_sets
 from ops.deployment.change_sets import ChangeSet, Proposal
 from ops.deployment.errors import DeployError, explained
@@ -43,22 +43,32 @@ class StackPlan:
         return "create" if self.existing is None or self.existing.is_empty else "update"
 
 
-def select(only: Sequence[str] | None) -> tuple[StackSpec, ...]:
-    """The stacks of the given concerns, or all, in dependency order."""
-    return tuple(spec for spec in STACKS if not only or spec.concern in only)
+def select(environment: str, only: Sequence[str] | None) -> tuple[StackSpec, ...]:
+    """The environment's stacks of the given concerns, or all, in dependency order.
+
+    Raises:
+        DeployError: a concern is none of this environment.
+    """
+    there = stacks_of(environment)
+    if foreign := sorted(set(only or ()) - {spec.concern for spec in there}):
+        raise DeployError(f"{environment} has no stack {', '.join(foreign)}.")
+    return tuple(spec for spec in there if not only or spec.concern in only)
 
 
 class Planner:
-    """Plans stacks of one environment; ``parameters`` are what the user gave on top."""
+    """Plans stacks of one environment.
+
+    ``client_of`` gives CloudFormation in a stack's region; ``parameters`` are what the user gave on top.
+    """
 
     def __init__(
         self,
-        cloudformation: Any,
+        client_of: Callable[[StackSpec], Any],
         environment: str,
         parameters: Mapping[str, str],
         selected: Sequence[StackSpec],
     ) -> None:
-        self._cloudformation = cloudformation
+        self._client_of = client_of
         self._environment = environment
         self._parameters = parameters
         self._selected = selected
@@ -72,7 +82,7 @@ class Planner:
         """
         for spec in self._selected:
             with explained(f"read the template {spec.template}"):
-                summary = self._cloudformation.get_template_summary(TemplateBody=_template(spec))
+                summary = self._client_of(spec).get_template_summary(TemplateBody=_template(spec))
             self._declared[spec.concern] = {p["ParameterKey"] for p in summary["Parameters"]}
         if ENVIRONMENT_PARAMETER in self._parameters:
             raise DeployError(f"{ENVIRONMENT_PARAMETER} is not a parameter to give: use --environment.")
@@ -91,17 +101,18 @@ class Planner:
         Raises:
             DeployError: an input is missing, the stack is busy, or AWS refuses.
         """
-        existing = find(self._cloudformation, spec.stack_name(self._environment))
+        client = self._client_of(spec)
+        existing = find(client, spec.stack_name(self._environment))
         if existing is not None:
             require_settled(existing)
         base = None if existing is None or existing.is_leftover or existing.is_empty else existing
         inputs, provisional = self._inputs(spec, guess=guess)
         proposal = self._proposal(spec, inputs, base)
-        if base is not None and self._is_current(base, proposal):
+        if base is not None and self._is_current(client, base, proposal):
             return StackPlan(spec, proposal, existing, None, provisional)
         if existing is not None and existing.is_leftover:
             return StackPlan(spec, proposal, existing, None, provisional)
-        change_set = change_sets.propose(self._cloudformation, proposal, base)
+        change_set = change_sets.propose(client, proposal, base)
         return StackPlan(spec, proposal, existing, change_set, provisional)
 
     def still_holds(self, plan: StackPlan) -> bool:
@@ -129,7 +140,8 @@ class Planner:
 
     def output(self, source: OutputOf) -> str | None:
         """The value of another stack's output, or None."""
-        stack = find(self._cloudformation, BY_CONCERN[source.concern].stack_name(self._environment))
+        spec = BY_CONCERN[source.concern]
+        stack = find(self._client_of(spec), spec.stack_name(self._environment))
         return stack.outputs.get(source.key) if stack else None
 
     def _proposal(self, spec: StackSpec, inputs: dict[str, str], base: StackInfo | None) -> Proposal:
@@ -141,13 +153,13 @@ class Planner:
         tags = {"project": names.PROJECT, "environment": self._environment}
         return Proposal(spec.stack_name(self._environment), _template(spec), parameters, tuple(keep), tags)
 
-    def _is_current(self, base: StackInfo, proposal: Proposal) -> bool:
+    def _is_current(self, client: Any, base: StackInfo, proposal: Proposal) -> bool:
         """Whether the stack has this very template, these parameters and tags: no change set needed."""
         same = {**base.parameters, **proposal.parameters} == base.parameters
         if not same or base.tags != proposal.tags or base.parameters.keys() != self._wanted(proposal):
             return False
         with explained(f"read the template of {base.name}"):
-            body = self._cloudformation.get_template(StackName=base.stack_id)["TemplateBody"]
+            body = client.get_template(StackName=base.stack_id)["TemplateBody"]
         return bool(body == proposal.template)
 
     def _wanted(self, proposal: Proposal) -> set[str]:

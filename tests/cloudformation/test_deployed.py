@@ -11,7 +11,7 @@ import pytest
 
 from config import names
 from config.environments import PROFILES
-from config.stacks import STACKS
+from config.stacks import stacks_of
 from config.tables import BRONZE
 from ops.deploy import deploy_all
 from tests.support.accounts import Account, new_account
@@ -52,14 +52,27 @@ def test_settings_name_what_was_made(deployed: Deployed) -> None:
         "SCRIPTS_BUCKET": f"clickstream-etl-{deployed.environment}-scripts-{suffix}",
         "LOGS_BUCKET": f"clickstream-etl-{deployed.environment}-logs-{suffix}",
         "GLUE_DATABASE": "analytics",
+        "EMR_SERVICE_ROLE": "ClickstreamEmrServiceRole",
+        "EMR_JOB_FLOW_ROLE": "ClickstreamEmrEc2Role",
+        "EMR_SECURITY_CONFIGURATION": f"clickstream-etl-{deployed.environment}",
         "AWS_REGION": "eu-north-1",
         "ENVIRONMENT": deployed.environment,
     }
 
 
 def test_every_stack_is_complete(deployed: Deployed) -> None:
-    found = {s["StackName"]: s["StackStatus"] for s in deployed.cloudformation.describe_stacks()["Stacks"]}
-    assert found == {spec.stack_name(deployed.environment): "CREATE_COMPLETE" for spec in STACKS}
+    expected = {
+        spec.stack_name(deployed.environment): "CREATE_COMPLETE" for spec in stacks_of(deployed.environment)
+    }
+    found = {
+        stack["StackName"]: stack["StackStatus"]
+        for region in (None, "us-east-1")
+        for stack in deployed.account.client("cloudformation", region).describe_stacks()["Stacks"]
+    }
+    assert found == expected
+    assert (f"clickstream-etl-{deployed.environment}-checkpoints" in found) == (
+        deployed.environment == "prod"
+    )
 
 
 def test_buckets_have_every_declared_setting(deployed: Deployed) -> None:
@@ -185,3 +198,58 @@ def test_the_cluster_that_was_asked_for_runs_in_the_right_region(deployed: Deplo
     assert cluster["SecurityConfiguration"] == f"clickstream-etl-{deployed.environment}"
     assert f":{deployed.account.account_id}:" in cluster["ClusterArn"]
     assert ":eu-north-1:" in cluster["ClusterArn"]
+
+
+def test_alarms_watch_what_was_made_and_tell_the_topic(deployed: Deployed) -> None:
+    (topic,) = deployed.sns.list_topics()["Topics"]
+    alarms = {a["AlarmName"]: a for a in deployed.cloudwatch.describe_alarms()["MetricAlarms"]}
+    prefix = f"clickstream-etl-{deployed.environment}-"
+    assert set(alarms) == {
+        f"{prefix}{name}"
+        for name in (
+            "failed-conversion",
+            "lagging-reader",
+            "long-lived-cluster",
+            "stale-delivery",
+            "throttled-puts",
+        )
+    }
+    assert all(alarm["AlarmActions"] == [topic["TopicArn"]] for alarm in alarms.values())
+    watched = {d["Value"] for alarm in alarms.values() for d in alarm.get("Dimensions", ())}
+    assert watched == {names.STREAM, names.DELIVERY_STREAM}
+    assert "IsIdle" in alarms[f"{prefix}long-lived-cluster"]["Metrics"][0]["Expression"]
+    policy = json.loads(deployed.sns.get_topic_attributes(**topic)["Attributes"]["Policy"])
+    assert "events.amazonaws.com" in policy["Statement"][0]["Principal"]["Service"]
+
+
+def test_rules_on_emr_tell_the_topic(deployed: Deployed) -> None:
+    (topic,) = deployed.sns.list_topics()["Topics"]
+    rules = {rule["Name"]: rule for rule in deployed.events.list_rules()["Rules"]}
+    name = f"clickstream-etl-{deployed.environment}-failed-step"
+    assert json.loads(rules[name]["EventPattern"])["detail"] == {"state": ["FAILED"]}
+    (target,) = deployed.events.list_targets_by_rule(Rule=name)["Targets"]
+    assert target["Arn"] == topic["TopicArn"]
+
+
+def test_the_budget_tells_the_topic(deployed: Deployed) -> None:
+    budgets, account_id = deployed.budgets, deployed.account.account_id
+    (budget,) = budgets.describe_budgets(AccountId=account_id)["Budgets"]
+    assert budget["BudgetName"] == f"clickstream-etl-{deployed.environment}"
+    assert float(budget["BudgetLimit"]["Amount"]) == {"dev": 100, "prod": 1000}[deployed.environment]
+    assert budget["CostFilters"] == {"TagKeyValue": [f"user:environment${deployed.environment}"]}
+
+
+def test_checkpoints_have_a_table_in_prod(deployed: Deployed) -> None:
+    dynamodb, tables = deployed.dynamodb, deployed.dynamodb.list_tables()["TableNames"]
+    if PROFILES[deployed.environment].checkpoint_store == "s3":
+        assert tables == []
+        return
+    assert tables == [names.CHECKPOINT_TABLE]
+    table = dynamodb.describe_table(TableName=names.CHECKPOINT_TABLE)["Table"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSEDescription"]["Status"] == "ENABLED"
+    expiry = dynamodb.describe_time_to_live(TableName=names.CHECKPOINT_TABLE)["TimeToLiveDescription"]
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expires_at")
+    backups = dynamodb.describe_continuous_backups(TableName=names.CHECKPOINT_TABLE)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"

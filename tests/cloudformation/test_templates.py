@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from ops.deployment.planning import TEMPLATES
 
 ACCOUNT = "210987654321"
 GIVEN = {
+    "DeliveryStreamName": "delivery",
+    "StreamName": "stream",
+    "TopicArn": "arn:aws:sns:eu-north-1:210987654321:topic",
     "BronzeBucket": "bronze",
     "IcebergBucket": "iceberg",
     "ScriptsBucket": "scripts",
@@ -61,11 +65,12 @@ def test_every_template_belongs_to_a_stack(templates: Mapping[str, Template]) ->
     assert len(templates) >= 6
 
 
-def test_cfn_lint_has_nothing_to_say() -> None:
-    paths = [str(path) for path in TEMPLATES.glob("*.yaml")]
+@pytest.mark.parametrize("region", ["eu-north-1", "us-east-1"])
+def test_cfn_lint_has_nothing_to_say(region: str) -> None:
+    paths = [TEMPLATES / spec.template for spec in STACKS if (spec.region or "eu-north-1") == region]
     assert paths
     program = Path(sys.executable).with_name("cfn-lint")
-    lint = [program, "--regions", "eu-north-1", "--template", *paths]
+    lint = [program, "--regions", region, "--template", *paths]
     result = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")
 
@@ -239,17 +244,11 @@ def test_the_cluster_by_hand_is_the_cluster_of_the_dag(
     template = templates["emr_cluster.yaml"]
     assert "Cluster" not in evaluated(template, environment)
     by_hand = as_run_job_flow(evaluated(template, environment, WithCluster="true")["Cluster"])
-    of_the_dag = json.loads(
-        json.dumps(
-            cluster.run_job_flow_request(
-                SETTINGS_OF[environment], name=f"clickstream-etl-{environment}-by-hand"
-            )
-        )
-    )
-    assert by_hand.pop("SecurityConfiguration") == "<SecurityConfiguration>"
-    tags = {tag["Key"]: tag["Value"] for tag in by_hand.pop("Tags")}
-    wanted = {tag["Key"]: tag["Value"] for tag in of_the_dag.pop("Tags")}
-    assert wanted.items() <= tags.items()
+    settings = replace(SETTINGS_OF[environment], emr_security_configuration="<SecurityConfiguration>")
+    name = f"clickstream-etl-{environment}-by-hand"
+    of_the_dag = json.loads(json.dumps(cluster.run_job_flow_request(settings, name=name)))
+    for request in (by_hand, of_the_dag):
+        request["Tags"] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     assert by_hand == of_the_dag
 
 
@@ -279,3 +278,17 @@ def test_nothing_is_allowed_by_wildcard(all_resources: list[tuple[str, str, dict
             assert statement.get("Principal") != "*", where
             assert statement.get("Resource") != "*", where
     assert allowed >= 15
+
+
+def test_checkpoints_are_called_as_config_says(templates: Mapping[str, Template]) -> None:
+    table = evaluated(templates["checkpoints.yaml"], "prod")["Checkpoints"]
+    assert table["TableName"] == names.CHECKPOINT_TABLE
+
+
+def test_nobody_is_mailed_unless_an_address_is_given(templates: Mapping[str, Template]) -> None:
+    template = templates["monitoring.yaml"]
+    assert "Mail" not in evaluated(template, "prod")
+    assert (
+        evaluated(template, "prod", NotificationEmail="ops@example.com")["Mail"]["Endpoint"]
+        == "ops@example.com"
+    )

@@ -70,6 +70,22 @@ def test_every_problem_is_in_the_one_message():
     assert "ICEBERG_BUCKET" not in message
 
 
+def test_what_a_cluster_runs_under_has_defaults_and_is_checked():
+    settings = Settings.from_mapping(BUCKETS)
+    assert (settings.emr_service_role, settings.emr_job_flow_role) == (
+        "ClickstreamEmrServiceRole",
+        "ClickstreamEmrEc2Role",
+    )
+    assert (settings.emr_security_configuration, settings.emr_subnet_id) == ("", "")
+    given = {"EMR_JOB_FLOW_ROLE": "EMR_EC2_DefaultRole", "EMR_SUBNET_ID": "subnet-0123456789abcdef0"}
+    settings = Settings.from_mapping({**BUCKETS, **given})
+    assert settings.emr_job_flow_role == "EMR_EC2_DefaultRole"
+    assert settings.emr_subnet_id == "subnet-0123456789abcdef0"
+    wrong = {"EMR_SERVICE_ROLE": "arn:aws:iam::1:role/x", "EMR_SUBNET_ID": "vpc-1"}
+    with pytest.raises(ConfigError, match="2 problem"):
+        Settings.from_mapping({**BUCKETS, **wrong})
+
+
 def test_settings_are_frozen():
     settings = Settings.from_mapping(BUCKETS)
     with pytest.raises(dataclasses.FrozenInstanceError):

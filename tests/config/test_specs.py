@@ -53,6 +53,10 @@ def test_the_cluster_ends_itself_and_is_tagged():
     assert request["AutoTerminationPolicy"] == {"IdleTimeout": 900}
     assert request["Instances"]["InstanceGroups"][1]["InstanceCount"] == 2
     assert {"Key": "run", "Value": "manual_1"} in request["Tags"]
+    assert {"Key": cluster.MANAGED_POLICY_TAG, "Value": "true"} in request["Tags"]
+    limits = request["ManagedScalingPolicy"]["ComputeLimits"]
+    assert (limits["MinimumCapacityUnits"], limits["MaximumOnDemandCapacityUnits"]) == (2, 2)
+    assert limits["MaximumCapacityUnits"] > limits["MaximumOnDemandCapacityUnits"]
     # EMR refuses CANCEL_AND_WAIT and TERMINATE_CLUSTER with concurrent steps; ours say CONTINUE.
     assert request["StepConcurrencyLevel"] > 1
 

@@ -90,15 +90,13 @@ def test_who_creates_a_cluster_terminates_it(dag: DAG) -> None:
         assert all(terminate in step.downstream_list for step in steps)
 
 
-def test_a_failed_job_is_a_failed_run(dag: DAG) -> None:
-    """A teardown that can fail the run hides its upstream tasks from the run's verdict.
-
-    So each job needs a leaf of its own that is no teardown and does not succeed without it.
-    """
-    strict = (TriggerRule.ALL_SUCCESS, TriggerRule.NONE_FAILED)
+def test_every_job_counts_for_the_runs_verdict(dag: DAG) -> None:
+    """A teardown that may fail the run hides what is before it, so that another one has to look at it."""
     for step in (task for task in dag.tasks if isinstance(task, SparkStepOperator)):
-        leaves = [task for task in step.downstream_list if not task.is_teardown]
-        assert any(leaf.trigger_rule in strict and not leaf.downstream_list for leaf in leaves)
+        (verdict,) = (task for task in step.downstream_list if task.task_id == "all_jobs_done")
+        assert verdict.is_teardown, "marking the run as failed would skip it"
+        assert verdict.on_failure_fail_dagrun
+        assert verdict.downstream_list == []
 
 
 def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:

@@ -249,16 +249,20 @@ def test_failed_step_is_told_with_the_end_of_its_log_and_not_retried(
 ) -> None:
     deferred = with_cluster(run).start(JOB)
     (step,) = the_cluster(lossy_aws).steps
-    lines = [f"line {number}" for number in range(100)] + ["pyspark.errors.AnalysisException: no such column"]
+    lines = [f"line {number}" for number in range(100)] + [
+        "java.io.IOException: gone",
+        "\tat a.B.c(B.java:1)",
+    ]
     put_log(run, step.id, "stderr", "\n".join(lines))
+    put_log(run, step.id, "stdout", "pyspark.errors.AnalysisException: no such column\n")
     step.state = "FAILED"
     step.last_state_change_reason = "Unknown Error."
     with pytest.raises(AirflowFailException, match=rf"{JOB}.*FAILED: Unknown Error"):
         run.finish(JOB, deferred)
     logged = capsys.readouterr().out
     assert "AnalysisException: no such column" in logged
-    assert "line 61\n" in logged
-    assert "line 60\n" not in logged
+    assert "line 62\n" in logged
+    assert "line 61\n" not in logged
     assert f"steps/{step.id}/stderr.gz" in logged
 
 
@@ -387,3 +391,24 @@ def test_failed_create_leaves_no_cluster_once_the_teardown_has_run(
     # Worker or triggerer are killed here: no task ever learns the cluster's id.
     run.run("terminate_cluster")
     assert states(lossy_aws) == ["TERMINATED"]
+
+
+# all_jobs_done
+
+
+def test_verdict_of_a_run_whose_jobs_succeeded(run: TaskRunner) -> None:
+    run.states = {job.name: "success" for job in KPI_JOBS}
+    run.run("all_jobs_done")
+
+
+def test_verdict_counts_only_the_runs_own_jobs(run: TaskRunner) -> None:
+    run.params["jobs"] = [JOB]
+    run.states = {JOB: "success", OTHER_JOB: "skipped"}
+    run.run("all_jobs_done")
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed", "skipped", "removed"])
+def test_verdict_names_what_did_not_succeed(run: TaskRunner, state: str) -> None:
+    run.states = {job.name: "success" for job in KPI_JOBS} | {JOB: state}
+    with pytest.raises(AirflowFailException, match=f"{JOB} is {state}"):
+        run.run("all_jobs_done")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import randbelow
 from typing import Any
 
@@ -29,9 +29,9 @@ class Account:
         """A session in this account; its clients need AWS_ENDPOINT_URL in the environment."""
         return boto3.session.Session(self.access_key, "test", region_name=self.aws.region)
 
-    def client(self, service: str) -> Any:
-        """A client in this account."""
-        return self.aws.client(service, access_key=self.access_key)
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A client in this account, in the emulation's region or another."""
+        return replace(self.aws, region=region or self.aws.region).client(service, self.access_key)
 
 
 def new_account(aws: EmulatedAws) -> Account:

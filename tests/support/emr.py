@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from config.project_config import DEFAULT_REGION
+from tests.support.accounts import Account
 from tests.support.emulated_aws import EmulatedAws
 
 WAIT_SECONDS = 120
@@ -49,9 +51,9 @@ def wait_for_text(path: Path) -> str:
 
 @dataclass
 class EmrClusters:
-    """Clusters of one emulated AWS, all with their logs in ``logs_bucket``."""
+    """Clusters of one emulated AWS, or of an account of it, all with their logs in ``logs_bucket``."""
 
-    aws: EmulatedAws
+    aws: EmulatedAws | Account
     logs_bucket: str
     started: list[str] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class EmrClusters:
         self.emr = self.aws.client("emr")
         self.s3 = self.aws.client("s3")
         self.s3.create_bucket(
-            Bucket=self.logs_bucket, CreateBucketConfiguration={"LocationConstraint": self.aws.region}
+            Bucket=self.logs_bucket, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION}
         )
 
     def start(self, *, keep_alive: bool = True, protected: bool = False, **request: Any) -> str:

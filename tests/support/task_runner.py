@@ -20,12 +20,13 @@ from airflow.sdk.execution_time.context import set_current_context
 
 @dataclass
 class TaskRunner:
-    """One run of a DAG: its parameters, and what its tasks pushed to XCom."""
+    """One run of a DAG: its parameters, what its tasks pushed to XCom, the states that Airflow knows."""
 
     dag: DAG
     run_id: str = "manual__2026-11-22T03:00:00+00:00"
     params: dict[str, Any] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
 
     def xcom_pull(self, task_ids: str, key: str = "return_value", **_: Any) -> Any:
         """What a task pushed."""
@@ -37,8 +38,16 @@ class TaskRunner:
         def xcom_push(key: str, value: Any) -> None:
             self.xcoms[task.task_id, key] = value
 
+        def get_task_states(dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, Any]:
+            found = {task_id: self.states[task_id] for task_id in task_ids if task_id in self.states}
+            return dict.fromkeys(run_ids, found)
+
         ti = SimpleNamespace(
-            task_id=task.task_id, xcom_pull=self.xcom_pull, xcom_push=xcom_push, map_index=-1
+            task_id=task.task_id,
+            map_index=-1,
+            xcom_pull=self.xcom_pull,
+            xcom_push=xcom_push,
+            get_task_states=get_task_states,
         )
         params = {**self.dag.params.dump(), **self.params}
         return {"ti": ti, "task": task, "dag": self.dag, "run_id": self.run_id, "params": params}

@@ -1,4 +1,4 @@
-"""Tasks on the worker: those that begin a run on EMR, and the check of the weather service."""
+"""Tasks that begin and judge a run on EMR, and the check of the weather service."""
 
 from __future__ import annotations
 
@@ -101,6 +101,26 @@ def range_options() -> list[str]:
     """The days of weather that the run's parameter ``weather_days`` asks for, as options."""
     days = get_current_context()["params"].get("weather_days")
     return ["--days", str(days)] if days else []
+
+
+@task
+def all_jobs_done() -> None:
+    """Give the run its verdict: it is as red as its worst job.
+
+    It is a teardown, so that it runs whatever happened, and so that it is not skipped when someone
+    marks the whole run as failed: a teardown that may fail the run hides all that is before it, and
+    the run would end green once the cluster is gone.
+
+    Raises:
+        AirflowFailException: naming each of the run's jobs that did not succeed, and its state.
+    """
+    context = get_current_context()
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    jobs = context["params"]["jobs"]
+    states = context["ti"].get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
+    undone = [f"{job} is {states.get(job)}" for job in jobs if states.get(job) != "success"]
+    if undone:
+        raise AirflowFailException("Not all jobs of this run are done: " + ", ".join(undone))
 
 
 def step_wait_limit(jobs: Sequence[Job]) -> timedelta:

@@ -66,4 +66,4 @@ class GuardedProcess:
         """
         exit_code = self._process.wait(timeout_seconds)
         self.end()
-        return exit_code
+        return exit_code if exit_code >= 0 else 128 - exit_code

@@ -21,11 +21,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from local_stack.aws.firehose.fitting import INTEGER_BITS
 from local_stack.aws.firehose.hive_types import HiveType
 
 Coerce = Callable[[Any], Any]
-
-_INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "integer": 32, "bigint": 64}
 
 _JAVA_NUMBER = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)[dDfF]?")
 
@@ -73,7 +72,7 @@ def compile_coercion(hive_type: HiveType, *, text_is_number: bool = True) -> Coe
         case "binary":
             coerce = _binary
         case _:
-            coerce = _integer(_INTEGER_BITS[hive_type.name], text_is_number)
+            coerce = _integer(INTEGER_BITS[hive_type.name], text_is_number)
     return lambda value: None if value is None else coerce(value)
 
 

@@ -1,34 +1,47 @@
 """JSON records to an Arrow table by the columns of a Glue table.
 
-Two ways, one result. Most records go through Arrow's JSON reader thousands at a time, in a mode that
-refuses everything it would have to interpret: unknown or repeated members, other cases, text for
-numbers. Records that it refuses, and those it must not see (it takes NaN and bytes that are not
-UTF-8, and dies of a lone ``null``), are read one by one with the deserializer's full rules.
+Most records go through Arrow's JSON reader thousands at a time, in a mode that refuses everything it
+would have to interpret: unknown or repeated members, other cases, text for numbers. The records of a
+chunk that it refuses are looked at one by one: those that need no interpreting go to Arrow once more,
+the others are read by the deserializer's full rules. So are, from the start, those that Arrow must
+not see: it takes NaN and bytes that are not UTF-8, and dies of a lone ``null``.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.json
 
 from local_stack.aws.firehose.coercion import Coerce, MalformedValueError, compile_coercion
+from local_stack.aws.firehose.fitting import Fits, compile_fit, is_vectorised
 from local_stack.aws.firehose.hive_types import HiveType, SchemaError, parse_type
 
 PARSE_ERROR = "DataFormatConversion.ParseError"
 MALFORMED_DATA = "DataFormatConversion.MalformedData"
 
-_CHUNKS = (4096, 512)
-"""Records a call of Arrow's reader: larger is not faster. A refused chunk is tried again in smaller ones."""
+_CHUNK = 4096
+"""Records a call of Arrow's reader: more at once are not faster."""
 
-_VECTORISED = frozenset(
-    {"tinyint", "smallint", "int", "integer", "bigint", "float", "double", "boolean", "string"}
-)
+
+_MAX_SPLITS = 256
+"""A chunk with more refused records than half of this is looked at record by record."""
+
+_REFUSED_ROW = re.compile(r"in row (\d+)$")
+"""Arrow mostly says which row it refuses. That spares looking for it, and nothing else relies on it."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Arrow did not take a chunk, because of the n-th row where it says so."""
+
+    row: int | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ class RecordConverter:
         row = HiveType("struct", tuple(types))
         self.schema = pa.schema([(name, hive_type.arrow) for name, hive_type in types])
         self._coerce: Coerce = compile_coercion(row, text_is_number=text_is_number)
-        self._is_vectorised = _is_vectorised(row)
+        self._fits: Fits | None = compile_fit(row) if is_vectorised(row) else None
         parse_float = Decimal if _holds(row, "decimal") else None
         self._decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=parse_float)
 
@@ -82,40 +95,70 @@ class RecordConverter:
         others: list[int] = []
         for position, data in enumerate(records):
             # What ends as it begins holds whole objects, or is refused: rows cannot shift.
-            is_plain = self._is_vectorised and data[:1] == b"{" and data.rstrip()[-1:] == b"}"
+            is_plain = self._fits and data[:1] == b"{" and data.rstrip()[-1:] == b"}"
             (plain if is_plain else others).append(position)
-        for start in range(0, len(plain), _CHUNKS[0]):
-            self._convert_plain(records, plain[start : start + _CHUNKS[0]], 0, conversion)
+        for start in range(0, len(plain), _CHUNK):
+            others += self._convert_chunk(records, plain[start : start + _CHUNK], conversion)
         self._convert_one_by_one(records, others, conversion)
         return conversion
 
-    def _convert_plain(
-        self, records: Sequence[bytes], positions: list[int], level: int, conversion: Conversion
-    ) -> None:
-        table = self._read([records[position] for position in positions])
-        if table is not None:
-            conversion.tables.append(table)
-        elif level + 1 < len(_CHUNKS):
-            size = _CHUNKS[level + 1]
-            for start in range(0, len(positions), size):
-                self._convert_plain(records, positions[start : start + size], level + 1, conversion)
-        else:
-            self._convert_one_by_one(records, positions, conversion)
+    def _convert_chunk(
+        self, records: Sequence[bytes], positions: list[int], conversion: Conversion
+    ) -> list[int]:
+        """Convert what Arrow may see and takes; returns the positions of the others."""
+        others = [position for position in positions if not _is_presentable(records[position])]
+        waiting = [sorted(set(positions) - set(others)) if others else positions]
+        for _ in range(_MAX_SPLITS):
+            if not waiting:
+                return others
+            part = waiting.pop()
+            outcome = self._read([records[position] for position in part], unknown="error")
+            if isinstance(outcome, pa.Table):
+                conversion.tables.append(outcome)
+            elif outcome.row is None or outcome.row >= len(part):
+                others += self._convert_fitting(records, part, conversion)
+            else:
+                others.append(part[outcome.row])
+                waiting += [rest for rest in (part[outcome.row + 1 :], part[: outcome.row]) if rest]
+        for part in waiting:
+            others += self._convert_fitting(records, part, conversion)
+        return others
 
-    def _read(self, chunk: list[bytes]) -> pa.Table | None:
-        """Rows of a chunk, one a record; None if Arrow refuses it or must not see it."""
+    def _convert_fitting(
+        self, records: Sequence[bytes], positions: list[int], conversion: Conversion
+    ) -> list[int]:
+        """Convert what needs no interpreting, unknown members aside; returns the positions of the others."""
+        fitting = [position for position in positions if self._is_fitting(records[position])]
+        outcome = self._read([records[position] for position in fitting], unknown="ignore")
+        if isinstance(outcome, _Refusal):
+            return positions
+        conversion.tables.append(outcome)
+        return sorted(set(positions) - set(fitting))
+
+    def _is_fitting(self, data: bytes) -> bool:
+        if b"\\ud" in data.lower():
+            return False  # maybe half a surrogate pair
+        try:
+            value = self._decoder.decode(data.decode("utf-8"))
+        except (ValueError, RecursionError):
+            return False
+        return self._fits is not None and self._fits(value)
+
+    def _read(self, chunk: list[bytes], *, unknown: Literal["error", "ignore"]) -> pa.Table | _Refusal:
+        """Rows of a chunk, one a record."""
         joined = b"\n".join(chunk)
-        if b"NaN" in joined or b"Inf" in joined or not _is_utf8(joined):
-            return None
         read_options = pa.json.ReadOptions(block_size=len(joined) + 1, use_threads=False)
-        parse_options = pa.json.ParseOptions(explicit_schema=self.schema, unexpected_field_behavior="error")
+        parse_options = pa.json.ParseOptions(explicit_schema=self.schema, unexpected_field_behavior=unknown)
         try:
             table = pa.json.read_json(
                 pa.BufferReader(joined), read_options=read_options, parse_options=parse_options
             )
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return None
-        return table.select(self.schema.names) if table.num_rows == len(chunk) else None
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            row = _REFUSED_ROW.search(str(error))
+            return _Refusal(int(row[1]) if row else None)
+        if table.num_rows != len(chunk):
+            return _Refusal(None)
+        return table.select(self.schema.names)
 
     def _convert_one_by_one(
         self, records: Sequence[bytes], positions: list[int], conversion: Conversion
@@ -162,19 +205,15 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"Non-standard token {name!r}")
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_presentable(data: bytes) -> bool:
+    """Whether Arrow may see a record: it takes NaN, infinities, and bytes that are not UTF-8."""
+    if b"NaN" in data or b"Inf" in data:
+        return False
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_vectorised(hive_type: HiveType) -> bool:
-    """Whether Arrow's reader reads the type as the deserializer does."""
-    if hive_type.name in ("struct", "array"):
-        return all(_is_vectorised(inner) for _, inner in hive_type.fields)
-    return hive_type.name in _VECTORISED
 
 
 def _holds(hive_type: HiveType, name: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_stack.aws.cloudformation.resources.base import Call, ResourceType, ignoring, only, tag_mapping
+from local_stack.aws.cloudformation.resources.base import Call, ResourceType, ignoring, only
+from local_stack.aws.cloudformation.resources.tagging import retag
 
 _CONFIGURATION = (
     "BytesScannedCutoffPerQuery",
@@ -52,13 +53,7 @@ class WorkGroup(ResourceType):
             State=properties.get("State", "ENABLED"),
             ConfigurationUpdates=updates,
         )
-        if call.changed("Tags"):
-            before, after = (p.get("Tags", []) for p in (call.previous, properties))
-            arn = call.arn("athena", f"workgroup/{name}")
-            if gone := sorted(tag_mapping(before).keys() - tag_mapping(after).keys()):
-                athena.untag_resource(ResourceARN=arn, TagKeys=gone)
-            if after:
-                athena.tag_resource(ResourceARN=arn, Tags=after)
+        retag(call, "athena", call.arn("athena", f"workgroup/{name}"))
 
     def delete(self, call: Call) -> None:
         """Remove it, with its queries if RecursiveDeleteOption says so."""

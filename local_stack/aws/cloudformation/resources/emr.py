@@ -33,7 +33,7 @@ _INSTANCE_FIELDS = (
     "TaskInstanceGroups",
     "TerminationProtected",
 )
-_CHANGEABLE = {"AutoTerminationPolicy", "StepConcurrencyLevel", "Tags"}
+_CHANGEABLE = {"AutoTerminationPolicy", "ManagedScalingPolicy", "StepConcurrencyLevel", "Tags"}
 
 
 def configurations(declared: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,6 +78,7 @@ class Cluster(ResourceType):
             "Instances",
             "JobFlowRole",
             "LogUri",
+            "ManagedScalingPolicy",
             "Name",
             "ReleaseLabel",
             "SecurityConfiguration",
@@ -126,6 +127,12 @@ class Cluster(ResourceType):
                 emr.put_auto_termination_policy(ClusterId=cluster_id, AutoTerminationPolicy=policy)
             else:
                 emr.remove_auto_termination_policy(ClusterId=cluster_id)
+        if "ManagedScalingPolicy" in changed:
+            policy = call.properties.get("ManagedScalingPolicy")
+            if policy:
+                emr.put_managed_scaling_policy(ClusterId=cluster_id, ManagedScalingPolicy=policy)
+            else:
+                emr.remove_managed_scaling_policy(ClusterId=cluster_id)
         if "Tags" in changed:
             before, after = (p.get("Tags", []) for p in (call.previous, call.properties))
             if gone := sorted(tag_mapping(before).keys() - tag_mapping(after).keys()):

@@ -8,8 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from config.cluster import CONFIGURATIONS
+from tests.support.accounts import new_account
 from tests.support.emr import EmrClusters, shell, step
 
 pytestmark = pytest.mark.aws
@@ -95,6 +97,22 @@ def test_the_keys_of_a_step_belong_to_the_clusters_role(clusters: EmrClusters, c
     arn = clusters.output(cluster, "aws sts get-caller-identity --query Arn --output text")
 
     assert ":assumed-role/EMR_EC2_DefaultRole/i-" in arn
+
+
+def test_a_cluster_works_in_the_account_that_started_it(clusters: EmrClusters) -> None:
+    account = new_account(clusters.aws)
+    others = EmrClusters(account, "emr-test-node-other-account")
+    cluster_id = others.start_and_wait()
+
+    show = "aws sts get-caller-identity --query Account --output text; aws glue get-databases --output text"
+    account.client("glue").create_database(DatabaseInput={"Name": "theirs"})
+
+    output = others.output(cluster_id, show)
+    assert output.startswith(f"{account.account_id}\n")
+    assert "theirs" in output
+    with pytest.raises(ClientError, match="is not valid"):
+        clusters.status(cluster_id)
+    others.terminate_all()
 
 
 def test_bootstrap_actions_run_in_order_before_the_first_step(clusters: EmrClusters) -> None:
