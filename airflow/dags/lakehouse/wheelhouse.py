@@ -1,5 +1,7 @@
 """The wheelhouse: what the jobs need on a cluster beyond Spark, published once under its own hash.
 
+    python -m lakehouse.wheelhouse        publishes it by hand; the DAG does where it is missing
+
 A cluster's Python is bare. A bootstrap action on each node installs wheels whose hashes are in
 ``emr_jobs/requirements.lock``, for the architecture of its machines, from a folder in the scripts
 bucket that is named by what it is made of.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import platform
 import subprocess
 import sys
@@ -17,9 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 
-from config.project_config import Settings
+from config.project_config import ConfigError, Settings
 from lakehouse.bundle import checkout_root
 
 log = logging.getLogger(__name__)
@@ -81,6 +85,18 @@ def download_wheels(lock: Path, wheels: str, folder: Path) -> None:
     subprocess.run(command, check=True)
 
 
+def main() -> int:
+    """Publish the wheelhouse of the environment's settings and print its address; 1 if that fails."""
+    try:
+        settings = Settings.from_mapping(os.environ)
+        uri = publish_wheelhouse(boto3.client("s3", region_name=settings.aws_region), settings)
+    except (ConfigError, ClientError, subprocess.CalledProcessError) as error:
+        print(f"The wheelhouse cannot be published: {error}", file=sys.stderr)
+        return 1
+    print(uri)
+    return 0
+
+
 def _source(root: Path | None) -> Path:
     return (root or checkout_root()) / "emr_jobs"
 
@@ -99,3 +115,7 @@ def _exists(s3: Any, bucket: str, key: str) -> bool:
             return False
         raise
     return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
