@@ -2,7 +2,10 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
-.PHONY: help setup run test test-fast lint format lock bench clean
+ENVIRONMENT ?= dev
+DEPLOY = $(PYTHON) -m ops.deploy
+
+.PHONY: help setup run test test-fast lint format lock bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +31,22 @@ format: setup ## Let ruff fix what it can
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
+plan: setup ## What deploying would change: make plan ENVIRONMENT=dev|prod [OPTIONS="--only buckets"]
+	@$(DEPLOY) plan --environment $(ENVIRONMENT) $(OPTIONS)
+
+deploy: setup ## Show the change, ask, deploy: make deploy ENVIRONMENT=dev|prod [OPTIONS=--yes]
+	@$(DEPLOY) apply --environment $(ENVIRONMENT) $(OPTIONS)
+
+status: setup ## Every stack's state and outputs: make status ENVIRONMENT=dev|prod
+	@$(DEPLOY) status --environment $(ENVIRONMENT) $(OPTIONS)
+
+destroy: setup ## Remove the stacks; refuses on data: make destroy ENVIRONMENT=dev|prod [OPTIONS=--delete-data]
+	@$(DEPLOY) destroy --environment $(ENVIRONMENT) $(OPTIONS)
+
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	  -c requirements.lock emr_jobs/requirements.in -o emr_jobs/requirements.lock
 
 clean: ## Remove the state of local runs (.local); the packages in .venv stay
 	@rm -rf .local

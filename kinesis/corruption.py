@@ -8,9 +8,10 @@ fields, out of range, a wrong year), and an unknown status is simply a new one, 
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
 from typing import Any
+
+from faker.generator import Generator
 
 from config.events import HUMIDITY_MAX, LATITUDE_MAX, MAX_SECONDS_AHEAD_OF_ARRIVAL, TEMPERATURE_MAX
 from kinesis.records import Disorder
@@ -23,29 +24,30 @@ def dump(event: dict[str, Any]) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
 
 
-def _not_json(data: bytes, rng: random.Random) -> bytes:
-    return rng.choice((b"<event/>", b"sensor_id=1;status=active", b"{sensor_id: 1}", b"\x00\x01\x02\x03"))
+def _not_json(data: bytes, faker: Generator) -> bytes:
+    text = str(faker.sentence())
+    return faker.random.choice((text, f"<event>{text}</event>", f"{{status: {text}}}", "\x00\x01")).encode()
 
 
-def _truncated(data: bytes, rng: random.Random) -> bytes:
-    return data[: rng.randrange(1, len(data))]
+def _truncated(data: bytes, faker: Generator) -> bytes:
+    return data[: faker.random.randrange(1, len(data))]
 
 
-def _array(data: bytes, rng: random.Random) -> bytes:
+def _array(data: bytes, faker: Generator) -> bytes:
     return b"[" + data + b"]"
 
 
-def _empty(data: bytes, rng: random.Random) -> bytes:
+def _empty(data: bytes, faker: Generator) -> bytes:
     return b""
 
 
-def _not_utf8(data: bytes, rng: random.Random) -> bytes:
+def _not_utf8(data: bytes, faker: Generator) -> bytes:
     return data.replace(b'"status":"', b'"status":"\xff\xfe', 1)
 
 
-def _wrong_type(data: bytes, rng: random.Random) -> bytes:
+def _wrong_type(data: bytes, faker: Generator) -> bytes:
     """Values that no parser can coerce, so that the outcome is the same everywhere."""
-    name, value = rng.choice(
+    name, value = faker.random.choice(
         (
             ("sensor_id", "forty-two"),
             ("temperature", "warm"),
@@ -57,46 +59,46 @@ def _wrong_type(data: bytes, rng: random.Random) -> bytes:
     return dump(json.loads(data) | {name: value})
 
 
-def _missing_field(data: bytes, rng: random.Random) -> bytes:
+def _missing_field(data: bytes, faker: Generator) -> bytes:
     event = json.loads(data)
-    del event[rng.choice(_REQUIRED)]
+    del event[faker.random.choice(_REQUIRED)]
     return dump(event)
 
 
-def _null_field(data: bytes, rng: random.Random) -> bytes:
-    return dump(json.loads(data) | {rng.choice(_REQUIRED): None})
+def _null_field(data: bytes, faker: Generator) -> bytes:
+    return dump(json.loads(data) | {faker.random.choice(_REQUIRED): None})
 
 
-def _nan(data: bytes, rng: random.Random) -> bytes:
-    return dump(json.loads(data) | {rng.choice(("temperature", "humidity")): float("nan")})
+def _nan(data: bytes, faker: Generator) -> bytes:
+    return dump(json.loads(data) | {faker.random.choice(("temperature", "humidity")): float("nan")})
 
 
-def _out_of_range(data: bytes, rng: random.Random) -> bytes:
+def _out_of_range(data: bytes, faker: Generator) -> bytes:
     event = json.loads(data)
-    spoilt: dict[str, Any] = rng.choice(
+    spoilt: dict[str, Any] = faker.random.choice(
         (
-            {"temperature": TEMPERATURE_MAX + rng.uniform(1, 1000)},
-            {"humidity": HUMIDITY_MAX + rng.uniform(1, 100)},
-            {"location": event["location"] | {"latitude": LATITUDE_MAX + rng.uniform(1, 90)}},
+            {"temperature": TEMPERATURE_MAX + faker.random.uniform(1, 1000)},
+            {"humidity": HUMIDITY_MAX + faker.random.uniform(1, 100)},
+            {"location": event["location"] | {"latitude": LATITUDE_MAX + faker.random.uniform(1, 90)}},
         )
     )
     return dump(event | spoilt)
 
 
-def _future(data: bytes, rng: random.Random) -> bytes:
+def _future(data: bytes, faker: Generator) -> bytes:
     event = json.loads(data)
     return dump(event | {"timestamp": event["timestamp"] + 30 * MAX_SECONDS_AHEAD_OF_ARRIVAL})
 
 
-def _year_1970(data: bytes, rng: random.Random) -> bytes:
-    return dump(json.loads(data) | {"timestamp": rng.randrange(0, 86_400)})
+def _year_1970(data: bytes, faker: Generator) -> bytes:
+    return dump(json.loads(data) | {"timestamp": faker.random.randrange(0, 86_400)})
 
 
-def _unknown_status(data: bytes, rng: random.Random) -> bytes:
+def _unknown_status(data: bytes, faker: Generator) -> bytes:
     return dump(json.loads(data) | {"status": "calibrating"})
 
 
-CORRUPTIONS: dict[Disorder, Callable[[bytes, random.Random], bytes]] = {
+CORRUPTIONS: dict[Disorder, Callable[[bytes, Generator], bytes]] = {
     Disorder.CORRUPT_NOT_JSON: _not_json,
     Disorder.CORRUPT_TRUNCATED: _truncated,
     Disorder.CORRUPT_ARRAY: _array,

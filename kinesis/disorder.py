@@ -10,6 +10,9 @@ import math
 import random
 from dataclasses import dataclass
 
+from faker import Factory
+from faker.generator import Generator
+
 from kinesis.corruption import CORRUPTIONS, dump
 from kinesis.fleet import Fleet
 from kinesis.records import Disorder, Record, describe
@@ -49,7 +52,9 @@ class DisorderedFleet:
 
     def __init__(self, fleet: Fleet, shares: Shares, seed: int) -> None:
         self._fleet = fleet
-        self._random = random.Random(f"disorder {seed}")  # noqa: S311 - a simulation, not a secret
+        self._faker: Generator = Factory.create("en_US", providers=["faker.providers.lorem"])
+        self._faker.seed_instance(f"disorder {seed}")
+        self._random: random.Random = self._faker.random
         self._corrupt_below = shares.corrupt
         self._duplicate_below = shares.corrupt + shares.duplicates
         self._late_below = shares.corrupt + shares.duplicates + shares.late
@@ -91,4 +96,4 @@ class DisorderedFleet:
     def _corrupt(self, timestamp: int) -> Record:
         kind = self._random.choice(_KINDS)
         good = self._fleet.record(timestamp)
-        return describe(CORRUPTIONS[kind](good.data, self._random), good.partition_key, kind)
+        return describe(CORRUPTIONS[kind](good.data, self._faker), good.partition_key, kind)

@@ -107,8 +107,8 @@ class Fleet:
     def __init__(self, seed: int, sensors: int = GRID.size, grid: Grid = GRID) -> None:
         if sensors < 1:
             raise ValueError(f"a fleet needs at least one sensor, not {sensors}")
-        self._faker: Generator = Factory.create("en_US", providers=["faker.providers.lorem"])
-        self._faker.seed(seed)
+        self._faker: Generator = Factory.create("en_US", providers=[])
+        self._faker.seed_instance(seed)
         self._random: random.Random = self._faker.random
         nature = random.Random("nature")  # noqa: S311 - a simulation, not a secret
         climate = Climate(

@@ -24,7 +24,7 @@ from kinesis.manifest import (
 from kinesis.records import Record
 
 PART_ROWS = 50_000
-PART_SECONDS = 60.0
+PART_SECONDS = 30.0
 """A part is closed when it is full or this old, so that a kill loses no more than that."""
 
 

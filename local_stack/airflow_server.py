@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from local_stack.supervisor import Service, StackError, log_tail
 
 USER, PASSWORD = "admin", "admin"
 
 FINISHED = ("success", "failed")
+
+PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,14 @@ class AirflowApi:
         answer.raise_for_status()
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    @retry(
+        retry=retry_if_exception_type(httpx.TransportError),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
     def get(self, path: str) -> dict[str, Any]:
-        """A resource below /api/v2."""
+        """A resource below /api/v2; asked for again when no answer comes, for the machine may be busy."""
         answer = self._client.get(f"/api/v2/{path}")
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self.log_in()

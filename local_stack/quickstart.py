@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from config import names
@@ -255,7 +256,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         return QuickStart(options, console).run()
-    except (PortError, StackError, DeployError) as error:
+    except (PortError, StackError, DeployError, httpx.HTTPError) as error:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
 from collections.abc import Callable
 
-from local_stack.aws import dispatch, kinesis, s3
+from local_stack.aws import athena, cloudformation, dispatch, emr, firehose, glue, kinesis, s3
 from local_stack.aws.context import ServerContext, Worker
 
-Install = Callable[[ServerContext], Worker | None]
-
-INSTALLS: list[Install] = [dispatch.install, s3.install, kinesis.install]
-for _name in ("glue", "firehose", "emr", "athena", "cloudformation"):
-    try:
-        INSTALLS.append(importlib.import_module(f"local_stack.aws.{_name}").install)
-    except (ImportError, AttributeError, SyntaxError):
-        logging.getLogger(__name__).exception("%s is not there yet", _name)
+INSTALLS: tuple[Callable[[ServerContext], Worker | None], ...] = (
+    dispatch.install,
+    s3.install,
+    kinesis.install,
+    glue.install,
+    firehose.install,
+    emr.install,
+    athena.install,
+    cloudformation.install,
+)
 
 
 def install_all(context: ServerContext) -> list[Worker]:

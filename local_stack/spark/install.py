@@ -33,7 +33,7 @@ def ensure_runtime(
         JarError: the jars cannot be had.
     """
     runtime = SparkRuntime(folder=folder.resolve(), java_home=find_java_home(os.environ))
-    with _alone(runtime.folder):
+    with _alone(runtime.folder, "jars"):
         if not jars.is_complete(runtime.jars_folder):
             jars.install(runtime.jars_folder, runtime.java_home, tell)
     return runtime
@@ -42,9 +42,10 @@ def ensure_runtime(
 def ensure_class_data(runtime: SparkRuntime, tell: Callable[[str], None]) -> None:
     """Make the class data archive if there is none for this Java and Spark.
 
-    Without one all works, only slower: a failure is told, and its output left in ``training.log``.
+    Without one, or while it is being made, all works, only slower: a failure is told, and its output
+    left in ``training.log``.
     """
-    with _alone(runtime.folder):
+    with _alone(runtime.folder, "classes"):
         if class_data.is_current(runtime.folder, runtime.java_home):
             return
         tell("Preparing Spark's classes for a fast start (half a minute, only once)")
@@ -64,10 +65,10 @@ def ensure_class_data(runtime: SparkRuntime, tell: Callable[[str], None]) -> Non
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of ``folder``, which is made if missing."""
+def _alone(folder: Path, what: str) -> Iterator[None]:
+    """Hold the lock of one thing in ``folder``, which is made if missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -120,3 +120,10 @@ def test_some_sensors_fail_for_stretches_and_then_miss_measurements() -> None:
 def test_a_fleet_needs_a_sensor() -> None:
     with pytest.raises(ValueError, match="at least one sensor"):
         Fleet(1, sensors=0)
+
+
+def test_fleets_do_not_disturb_each_other() -> None:
+    ours, theirs = Fleet(7), Fleet(8)
+    mixed = [(ours.record(JULY), theirs.record(JULY))[0] for _ in range(200)]
+    alone = Fleet(7)
+    assert mixed == [alone.record(JULY) for _ in range(200)]

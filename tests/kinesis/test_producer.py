@@ -22,6 +22,7 @@ from kinesis.fleet import Fleet
 from kinesis.ledger import Ledger
 from kinesis.manifest import Run, RunFolder, count_acked, find_runs, read_acked
 from kinesis.records import describe
+from local_stack.aws.kinesis.limits import ENFORCE_TAG
 from tests.support.emulated_aws import EmulatedAws
 
 pytestmark = pytest.mark.aws
@@ -136,6 +137,19 @@ def test_eight_producers_at_once_lose_nothing(place: Place) -> None:
     assert by_disorder == Counter(row["disorder"] for row in rows if row["disorder"])
     uuids = [row["uuid"] for row in rows[::500] if row["uuid"]]
     assert not any(uuid in text for uuid in uuids for text in messages)
+
+
+def test_throttling_slows_a_run_and_loses_nothing(place: Place) -> None:
+    kinesis = place.aws.client("kinesis")
+    kinesis.add_tags_to_stream(StreamName=place.name, Tags={ENFORCE_TAG: "true"})
+    status, messages = place.run("--count", "4000", "--rate", "max", "--unpaced", "--sensors", "1")
+    assert status == 0, messages
+    assert assert_attested_as_stored(place) == 4000
+    (run,) = place.runs()
+    assert run.manifest is not None
+    assert run.manifest.throttled > 0
+    assert run.manifest.resent == run.manifest.throttled
+    assert (run.manifest.given_up, run.manifest.unknown_outcomes) == (0, 0)
 
 
 def test_partition_keys_are_sensor_ids(place: Place) -> None:

@@ -113,6 +113,8 @@ def _run_job_flow(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
             answer = run(response)
             (cluster_id,) = set(response.backend.clusters) - known
             cluster = response.backend.clusters[cluster_id]
+            # moto's parser writes the names of properties in another case.
+            cluster.configurations = request.get("Configurations") or []
             policy = request.get("AutoTerminationPolicy")
             if policy:
                 cluster.idle_timeout = _idle_timeout(policy)

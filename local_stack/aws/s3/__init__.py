@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from local_stack.aws.context import ServerContext
-from local_stack.aws.s3 import objects, operations
+from local_stack.aws.s3 import listing, objects, operations
 
 
 def install(_context: ServerContext) -> None:
     """Mend moto's S3."""
     objects.install()
+    listing.install()
     operations.install()

@@ -26,6 +26,7 @@ def test_health_names_the_workers(emulated_aws: EmulatedAws) -> None:
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
     assert answer.json()["endpoint"] == emulated_aws.endpoint
+    assert {"FirehoseWorker", "RetentionWorker", "ClusterRunner"} <= set(answer.json()["workers"])
 
 
 def test_listens_on_loopback_only(emulated_aws: EmulatedAws) -> None:

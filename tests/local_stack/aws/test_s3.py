@@ -196,3 +196,18 @@ def test_an_unknown_subresource_is_never_taken_for_the_bucket(
     method: str, parameters: list[str], known: bool
 ) -> None:
     assert is_known(method, parameters) == known
+
+
+@aws
+def test_a_folder_of_delete_markers_is_not_listed(emulated_aws: EmulatedAws) -> None:
+    s3 = emulated_aws.client("s3")
+    s3.create_bucket(
+        Bucket="s3-versioned", CreateBucketConfiguration={"LocationConstraint": emulated_aws.region}
+    )
+    s3.put_bucket_versioning(Bucket="s3-versioned", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("lake/gone/1", "lake/here/1", "lake/here/2"):
+        s3.put_object(Bucket="s3-versioned", Key=key, Body=b"x")
+    for key in ("lake/gone/1", "lake/here/1"):
+        s3.delete_object(Bucket="s3-versioned", Key=key)
+    listed = s3.list_objects_v2(Bucket="s3-versioned", Prefix="lake/", Delimiter="/")
+    assert [each["Prefix"] for each in listed["CommonPrefixes"]] == ["lake/here/"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlglot import exp
@@ -13,13 +13,12 @@ from sqlglot import exp
 from local_stack.aws.athena.engine import types
 from local_stack.aws.athena.engine.coercion import convert
 from local_stack.aws.athena.engine.compiler import Compiler, handles
-from local_stack.aws.athena.engine.errors import QueryError, not_supported, type_mismatch
+from local_stack.aws.athena.engine.errors import not_supported, type_mismatch
 from local_stack.aws.athena.engine.temporal import local_time, rounded_timestamp, timestamp_text
 from local_stack.aws.athena.engine.typed import Typed, combine, failure
 from local_stack.aws.athena.engine.typenames import type_of
 from local_stack.aws.athena.engine.types import Kind, SqlType, quote, text
 
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?: (\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?(?: ?([A-Za-z][\w/+-]*))?"
 )
@@ -35,8 +34,10 @@ def cast_node(compiler: Compiler, node: exp.Expr) -> Typed:
     target = type_of(node.args["to"], compiler.position(node))
     value = compiler.compile(node.this)
     safe = isinstance(node, exp.TryCast)
-    if isinstance(value.constant, str) and target.is_temporal and not safe:
-        return _temporal_literal(compiler, node, value.constant, target)
+    if isinstance(value.constant, str) and target.is_temporal:
+        literal = _temporal_literal(compiler, node, value.constant, target)
+        if literal is not None:
+            return literal
     caster = _Caster(safe)
     sql = caster.cast(value.sql, value.type, target)
     if sql is None:
@@ -49,34 +50,24 @@ def cast_node(compiler: Compiler, node: exp.Expr) -> Typed:
     return convert(value, target) if value.constant is not None and value.type == target else cast
 
 
-def _temporal_literal(compiler: Compiler, node: exp.Expr, written: str, target: SqlType) -> Typed:
-    """A literal date or time, checked now: so that it prunes partitions like any constant."""
-    kind = "date" if target.kind is Kind.DATE else "timestamp"
-    wrong = QueryError(
-        "INVALID_CAST_ARGUMENT", f"Value cannot be cast to {kind}: {written}", compiler.position(node)
-    )
-    match = _TIMESTAMP.fullmatch(written.strip())
+def _temporal_literal(compiler: Compiler, node: exp.Expr, written: str, target: SqlType) -> Typed | None:
+    """A literal date or time as a constant, so that it prunes partitions; None if it is not one."""
+    match = _TIMESTAMP.fullmatch(written)
     if match is None:
-        raise wrong
+        return None
     day, minutes, seconds, fraction, zone = match.groups()
     try:
-        date.fromisoformat(day)
         moment = datetime.fromisoformat(f"{day} {minutes or '00:00'}:{seconds or '00'}")
         zone_info = ZoneInfo(zone) if zone else None
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise wrong from error
-    digits = (fraction or "").ljust(6, "0")
-    moment = moment.replace(microsecond=int(digits))
+    except (ValueError, ZoneInfoNotFoundError):
+        return None
+    moment = moment.replace(microsecond=int((fraction or "").ljust(6, "0")))
     if target.kind is Kind.DATE:
-        if minutes or zone:
-            raise wrong
-        return Typed(f"CAST('{day}' AS DATE)", target)
-    if target.kind is Kind.TIMESTAMP and zone:
-        raise wrong
+        return None if minutes or zone else Typed(f"CAST('{day}' AS DATE)", target)
     if len((fraction or "").rstrip("0")) > (target.precision or 0):
         raise not_supported(f"rounding the literal '{written}' to {target}", compiler.position(node))
     if target.kind is Kind.TIMESTAMP:
-        return Typed(f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)", target)
+        return None if zone else Typed(f"CAST('{moment.isoformat(sep=' ')}' AS TIMESTAMP)", target)
     instant = moment.replace(tzinfo=zone_info or ZoneInfo("UTC")).astimezone(ZoneInfo("UTC"))
     shown = types.timestamp_tz(target.precision or 0, zone or "UTC")
     return Typed(f"CAST('{instant.isoformat(sep=' ')}' AS TIMESTAMPTZ)", shown)
@@ -122,11 +113,11 @@ class _Caster:
         )
 
     def _invalid(self, sql: str, source: SqlType, target: SqlType) -> str:
-        prefix = "Cannot cast '" if source.kind is Kind.VARCHAR else "Cannot cast "
-        suffix = (
-            f"' to {str(target).upper()}" if source.kind is Kind.VARCHAR else f" to {str(target).upper()}"
-        )
-        return self._fail(f"({text(prefix)} || {sql} || {text(suffix)})", target)
+        if target.is_temporal:
+            return self._fail(f"({text(f'Value cannot be cast to {target.kind}: ')} || {sql})", target)
+        mark = "'" if source.kind is Kind.VARCHAR else ""
+        suffix = f"{mark} to {str(target).upper()}"
+        return self._fail(f"({text(f'Cannot cast {mark}')} || {sql} || {text(suffix)})", target)
 
     def _to_boolean(self, sql: str, source: SqlType, target: SqlType) -> str | None:
         if source.kind is Kind.VARCHAR:

@@ -156,7 +156,7 @@ class DuckDbEngine:
         ]
         sink.begin(columns)
         writers = [writer(column.type) for column in columns]
-        for batch in cursor.fetch_record_batch(_BATCH_ROWS):
+        for batch in cursor.to_arrow_reader(_BATCH_ROWS):
             cancellation.check()
             written = [
                 [None if value is None else write(value) for value in values.to_pylist()]

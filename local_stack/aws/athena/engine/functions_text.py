@@ -9,7 +9,7 @@ from local_stack.aws.athena.engine.errors import QueryError
 from local_stack.aws.athena.engine.operators import comparison
 from local_stack.aws.athena.engine.regular_expressions import re2_pattern
 from local_stack.aws.athena.engine.typed import Typed, combine
-from local_stack.aws.athena.engine.types import Kind, text
+from local_stack.aws.athena.engine.types import UNBOUNDED, Kind, SqlType, text
 
 _WHITESPACE = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680" + "".join(
     map(chr, (*range(0x2000, 0x2007), *range(0x2008, 0x200B), 0x2028, 0x2029, 0x205F, 0x3000))
@@ -25,11 +25,12 @@ def change_case(call: Call) -> Typed:
     call.arity(1)
     value = call.as_type(0, VARCHAR)
     function = "athena_upper" if call.name == "upper" else "lower"
-    return call.result(f"{function}({value.sql})", call.args[0].type if _is_text(call.args[0]) else VARCHAR)
+    return call.result(f"{function}({value.sql})", _text_type(call))
 
 
-def _is_text(value: Typed) -> bool:
-    return value.type.kind is Kind.VARCHAR
+def _text_type(call: Call) -> SqlType:
+    """The first argument's type: a part of a varchar(5) is a varchar(5)."""
+    return call.args[0].type if call.args[0].type.kind is Kind.VARCHAR else VARCHAR
 
 
 @scalar("length")
@@ -44,7 +45,7 @@ def trim(call: Call) -> Typed:
     """Without the white space, or the given characters, at its ends."""
     call.arity(1, 2)
     characters = call.as_type(1, VARCHAR).sql if len(call.args) == 2 else text(_WHITESPACE)
-    return call.result(f"{call.name}({call.as_type(0, VARCHAR).sql}, {characters})", call.args[0].type)
+    return call.result(f"{call.name}({call.as_type(0, VARCHAR).sql}, {characters})", _text_type(call))
 
 
 @scalar("substr")
@@ -53,7 +54,7 @@ def substring(call: Call) -> Typed:
     call.arity(2, 3)
     value, first = call.as_type(0, VARCHAR), call.as_type(1, BIGINT)
     amount = call.as_type(2, BIGINT).sql if len(call.args) == 3 else f"length({value.sql})"
-    return call.result(f"athena_substr({value.sql}, {first.sql}, {amount})", call.args[0].type)
+    return call.result(f"athena_substr({value.sql}, {first.sql}, {amount})", _text_type(call))
 
 
 @scalar("concat")
@@ -74,10 +75,13 @@ def replace(call: Call) -> Typed:
     call.arity(2, 3)
     if call.literal_text(1) == "":
         raise call.unsupported("of an empty string")
-    new = call.as_type(2, VARCHAR).sql if len(call.args) == 3 else "''"
-    return call.result(
-        f"replace({call.as_type(0, VARCHAR).sql}, {call.as_type(1, VARCHAR).sql}, {new})", VARCHAR
-    )
+    value, old = call.as_type(0, VARCHAR), call.as_type(1, VARCHAR)
+    if len(call.args) == 2:
+        return call.result(f"replace({value.sql}, {old.sql}, '')", _text_type(call))
+    new = call.as_type(2, VARCHAR)
+    length, growth = _text_type(call).precision, call.args[2].type.precision
+    longest = None if length is None or growth is None else min(length + growth * (length + 1), UNBOUNDED)
+    return call.result(f"replace({value.sql}, {old.sql}, {new.sql})", types.varchar(longest))
 
 
 @scalar("strpos")
@@ -105,7 +109,7 @@ def split(call: Call) -> Typed:
             "INVALID_FUNCTION_ARGUMENT", "The delimiter may not be the empty string", call.position
         )
     sql = f"string_split({call.as_type(0, VARCHAR).sql}, {call.as_type(1, VARCHAR).sql})"
-    return call.result(sql, types.array(VARCHAR))
+    return call.result(sql, types.array(_text_type(call)))
 
 
 @scalar("split_part")
@@ -113,9 +117,8 @@ def split_part(call: Call) -> Typed:
     """One part, from 1; NULL beyond the last."""
     call.arity(3)
     value, delimiter, place = call.as_type(0, VARCHAR), call.as_type(1, VARCHAR), call.as_type(2, BIGINT)
-    return call.result(
-        f"athena_split_part({value.sql}, {delimiter.sql}, {place.sql})", VARCHAR, refusing=True
-    )
+    sql = f"athena_split_part({value.sql}, {delimiter.sql}, {place.sql})"
+    return call.result(sql, _text_type(call), refusing=True)
 
 
 @scalar("lpad", "rpad")
@@ -148,7 +151,7 @@ def regexp_extract(call: Call) -> Typed:
     sql = (
         f"(CASE WHEN regexp_matches({value.sql}, {pattern}) THEN regexp_extract({value.sql}, {pattern}) END)"
     )
-    return call.result(sql, VARCHAR)
+    return call.result(sql, _text_type(call))
 
 
 @scalar("coalesce")

@@ -36,6 +36,8 @@ CREATE MACRO athena_double_to_whole(x, type_name) AS
 CREATE MACRO athena_double_text(x) AS
     CASE WHEN isnan(x) THEN 'NaN'
          WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
+         WHEN x <> 0 AND abs(x) < 1e-300
+         THEN CAST(athena_fail('NOT_SUPPORTED', 'a number this small as varchar is not supported by the emulated Athena') AS VARCHAR)
          WHEN x = 0 OR (abs(x) >= 0.001 AND abs(x) < 10000000) THEN CAST(x AS VARCHAR)
          ELSE athena_scientific(CAST(x AS VARCHAR)) END;
 -- DuckDB writes 1e-05, 1.5e+16 or 12345678.9: to one digit, a point, the others, E, the exponent.

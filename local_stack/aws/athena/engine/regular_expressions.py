@@ -13,7 +13,7 @@ _ATOM = re.compile(
     | \\d                                     # an ASCII digit
     | \.
     | \[\^?(?:[A-Za-z0-9 _./:;,=@%<>]|[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9])+-?\]
-    | \((?:\?:)?  | \)  | \|
+    | \((?:\?:|(?!\?))  | \)  | \|
     | [*+?]\??  | \{\d+(?:,\d*)?\}
     | \^
     """,
@@ -33,10 +33,14 @@ def re2_pattern(pattern: str, position: Position | None) -> str:
     ends_line = pattern.endswith("$") and not pattern.endswith("\\$")
     body = pattern[:-1] if ends_line else pattern
     translated, place = "", 0
+    after_quantifier = False
     while place < len(body):
         match = _ATOM.match(body, place)
         if match is None or (match.group() == "^" and place) or (ends_line and match.group() == "|"):
             raise not_supported(f"the regular expression '{pattern}'", position)
+        if match.group()[0] in "*+?{" and after_quantifier:
+            raise not_supported(f"the regular expression '{pattern}'", position)
+        after_quantifier = match.group()[0] in "*+?{"
         translated += _RE2.get(match.group(), match.group())
         place = match.end()
     try:

@@ -86,6 +86,9 @@ def java_double(written: str) -> str:
     # The value is 0.DIGITS times ten to this power.
     power = int(exponent or 0) + len(whole) - (len(whole + fraction) - len(digits))
     digits = digits.rstrip("0")
+    if len(digits) == 1:
+        # Java writes two digits, which for the smallest numbers are not d.0: 4.9E-324.
+        digits = f"{float(written):.1e}".removeprefix("-").replace(".", "")[:2].rstrip("0")
     if -3 < power <= 7:
         padded = digits.ljust(power, "0") if power > 0 else "0" * (1 - power) + digits
         place = max(power, 1)

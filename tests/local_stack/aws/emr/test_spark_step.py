@@ -31,7 +31,7 @@ for setting in settings:
 spark = builder.getOrCreate()
 rows = spark.read.parquet(source).select("number", doubled("number").alias("doubled"))
 rows.writeTo(table).using("iceberg").tableProperty("format-version", "2").create()
-print(spark.conf.get("spark.sql.session.timeZone"), spark.conf.get("spark.sql.shuffle.partitions"))
+print(spark.conf.get("spark.sql.session.timeZone"), spark.conf.get("spark.sql.maxPlanStringLength"))
 """
 
 PACKAGE = """
@@ -51,7 +51,7 @@ def test_a_spark_job_reads_parquet_and_writes_an_iceberg_table(clusters: EmrClus
     s3.put_object(Bucket=BUCKET, Key="job.py", Body=JOB.encode())
     s3.put_object(Bucket=BUCKET, Key="packages.zip", Body=_zipped("doubling.py", PACKAGE))
     s3.put_object(Bucket=BUCKET, Key="numbers/dt=2026-01-01/part.parquet", Body=_parquet(range(100)))
-    more = {"Classification": "spark-defaults", "Properties": {"spark.sql.shuffle.partitions": "3"}}
+    more = {"Classification": "spark-defaults", "Properties": {"spark.sql.maxPlanStringLength": "777"}}
     cluster_id = clusters.start_and_wait(Configurations=[*CONFIGURATIONS, more])
 
     command = [
@@ -63,7 +63,7 @@ def test_a_spark_job_reads_parquet_and_writes_an_iceberg_table(clusters: EmrClus
     (status,) = clusters.run(cluster_id, step("spark", *command))
 
     assert status["State"] == "COMPLETED", status
-    assert clusters.log(cluster_id, f"steps/{status['Id']}/stdout.gz") == "UTC 3\n"
+    assert clusters.log(cluster_id, f"steps/{status['Id']}/stdout.gz") == "UTC 777\n"
     assert _numbers(clusters) == [(number, 2 * number) for number in range(100)]
 
 

@@ -32,7 +32,7 @@ def deliver_all(shards: list[LogShard], progress: DeliveryProgress, buffer: Buff
 
 
 def test_every_record_is_read_once_from_all_shards() -> None:
-    generator = random.Random(1)  # noqa: S311
+    generator = random.Random(1)
     shards = [
         shard_with(number, sorted(generator.uniform(0, 500) for _ in range(25_000))) for number in range(3)
     ]
@@ -47,7 +47,7 @@ def test_every_record_is_read_once_from_all_shards() -> None:
 
 
 def test_no_delivery_spans_more_arrivals_than_its_interval() -> None:
-    generator = random.Random(2)  # noqa: S311
+    generator = random.Random(2)
     shards = [
         shard_with(number, sorted(generator.uniform(0, 7200) for _ in range(READ_LIMIT + 500)))
         for number in range(2)
