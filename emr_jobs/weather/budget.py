@@ -34,9 +34,10 @@ class Spending:
 def waiting_time(spent: list[Spending], weight: float, now: datetime, limits: RequestLimits) -> timedelta:
     """How long a request of this weight has to wait, by windows that slide.
 
-    The service counts in windows of the clock; whatever fits any sliding window fits those. A
-    request heavier than a window's limit may go alone, and fills the window for proportionally
-    longer: the rate never exceeds the limit in the long run.
+    The service counts in windows of the clock; whatever fits any sliding window fits those. Like the
+    service we let one request overshoot: if it is heavier than a window's whole limit, it may go while
+    the limit is not reached, and then fills the window for proportionally longer, so that the rate
+    stays below the limit in the long run.
     """
     waits = [
         _wait(spent, weight, now, window, limit)
@@ -53,7 +54,7 @@ def _wait(spent: list[Spending], weight: float, now: datetime, window: timedelta
     used = sum(filled for _, filled in present)
     wait = timedelta(0)
     for end, filled in present:
-        if used + weight <= limit:
+        if used + weight <= limit or (weight > limit and used < limit):
             break
         used -= filled
         wait = end - now

@@ -72,7 +72,7 @@ def choose_range(
 def plan_requests(
     ledger: GapLedger, wanted: DayRange, today: date, archive_through: date, *, refetch: bool = False
 ) -> list[PlannedRequest]:
-    """The requests that fill the gaps, those first that hold days owed by earlier runs.
+    """The requests that fill the gaps: those first that hold days owed by earlier runs, then light ones.
 
     Owed days anywhere are asked for, and those of the wanted range that are not known (all of them
     if ``refetch``). The archive answers up to ``archive_through``, the forecast host after it.
@@ -91,7 +91,8 @@ def plan_requests(
         for source, days in by_source.items()
         for request in _pack(source, _by_sensor(days), ledger.grid.size)
     ]
-    return sorted(requests, key=lambda request: (not _touches(request, owed_before), request.start))
+    # A heavy request fills the minute's budget: what comes after it waits.
+    return sorted(requests, key=lambda each: (not _touches(each, owed_before), each.weight, each.start))
 
 
 def _gaps(ledger: GapLedger, refetched: set[date], in_range: set[date]) -> dict[date, set[int]]:

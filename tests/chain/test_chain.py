@@ -56,8 +56,11 @@ def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
         "CloudFormation stacks",
         "5,000 events into Kinesis",
         "kpi_event_geo success",
+        "kpi_sensor_weather success",
     ):
         assert stage in done.stdout
+    for shown in ("36,500", "365, 20", "Sensors", "100.00 %", "Open-Meteo.com"):
+        assert shown in done.stdout
     timings = json.loads((local_stack.state_dir / "timings.json").read_text())
     assert timings["all"] >= max(seconds for stage, seconds in timings.items() if stage != "all")
     assert local_stack.processes() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,9 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from pyspark.sql import SparkSession
 
-from config import names
 from config.grid import GRID, Grid
 from config.weather import RAW_PREFIX, RequestLimits, WeatherSettings
-from emr_jobs.lake.session import session_settings
 from emr_jobs.weather.budget import Budget
 from emr_jobs.weather.client import OpenMeteoClient
 from emr_jobs.weather.documents import DocumentStore, S3Documents
@@ -25,9 +21,6 @@ from emr_jobs.weather.extract import Extract
 from emr_jobs.weather.landing import RawLanding
 from emr_jobs.weather.series import grid_sensors
 from local_stack.open_meteo.server import OpenMeteoStandIn
-from local_stack.spark.install import ensure_runtime
-from local_stack.spark.runtime import endpoint_settings
-from tests.support.emulated_aws import EmulatedAws
 from tests.support.open_meteo import TurnedClock, serve
 
 BUCKET = "weather-bronze"
@@ -87,28 +80,6 @@ class Bench:
     def text(self, name: str) -> str | None:
         """A document's text."""
         return self.documents.read(name).text
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory, emulated_aws: EmulatedAws) -> Iterator[SparkSession]:
-    """Spark with Iceberg and the emulated S3; the catalog ``glue`` is a folder."""
-    runtime = ensure_runtime()
-    os.environ.update(emulated_aws.environment)
-    folder = tmp_path_factory.mktemp("spark")
-    catalog = f"spark.sql.catalog.{names.SPARK_CATALOG}"
-    settings = {
-        **runtime.driver_settings(scratch=folder),
-        **endpoint_settings(emulated_aws.endpoint, emulated_aws.region),
-        **session_settings(str(folder / "lake"), {f"{catalog}.type": "hadoop"}),
-        f"{catalog}.type": "hadoop",
-        "spark.sql.shuffle.partitions": "1",
-    }
-    builder = SparkSession.builder.appName("tests")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="session")

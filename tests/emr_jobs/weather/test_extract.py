@@ -34,9 +34,10 @@ def test_first_year_takes_one_request_of_each_host(bench: Bench) -> None:
     assert report.states[DayState.FETCHED] == 360 * 100
     assert report.states[DayState.PROVISIONAL] == 5 * 100
     assert asked(bench) == [
-        ("archive", "2025-11-23", "2026-11-17", 100),
         ("forecast", "2026-11-18", "2026-11-22", 100),
+        ("archive", "2025-11-23", "2026-11-17", 100),
     ]
+    assert bench.clock.slept == timedelta(0)
     assert sum(request.weight for request in bench.stand_in.requests) == pytest.approx(771.4 + 100, abs=0.1)
     assert len(bench.raw_files()) == 365
 
@@ -146,8 +147,9 @@ def test_owed_days_are_asked_for_first_by_the_next_run(bench: Bench) -> None:
     bench.stand_in.reset()
     bench.clock.next_day()
     run(bench, start=date(2025, 1, 1), end=date(2025, 1, 10))
-    first = bench.stand_in.requests[0]
-    assert "2026-11-18" in first.start.split(",")
+    forecast, archive = bench.stand_in.requests
+    assert (forecast.endpoint, forecast.start, forecast.end) == ("forecast", "2026-11-19", "2026-11-22")
+    assert set(archive.start.split(",")) == {"2026-11-18", "2025-01-01"}
 
 
 class KilledError(BaseException):

@@ -30,7 +30,9 @@ def test_three_years_are_three_requests_of_bounded_weight() -> None:
     requests = plan_requests(GapLedger(GRID), wanted, TODAY, ARCHIVED)
     assert len(requests) == 3
     assert all(request.weight <= MAX_REQUEST_WEIGHT for request in requests)
-    assert [r.start for r in requests[1:]] == [r.end + timedelta(days=1) for r in requests[:-1]]
+    in_order = sorted(requests, key=lambda request: request.start)
+    assert [r.start for r in in_order[1:]] == [r.end + timedelta(days=1) for r in in_order[:-1]]
+    assert [r.weight for r in requests] == sorted(r.weight for r in requests)
 
 
 def test_request_with_days_owed_by_earlier_runs_comes_first() -> None:

@@ -22,6 +22,7 @@ from emr_jobs.weather.extract import Extract, Wish
 from emr_jobs.weather.series import grid_sensors
 from emr_jobs.weather_transform import QualityError, Run, TransformReport, transform
 from local_stack.open_meteo.faults import Fault
+from local_stack.spark.runtime import endpoint_settings
 from tests.emr_jobs.weather.conftest import Service
 from tests.support.emulated_aws import EmulatedAws
 from tests.support.open_meteo import TurnedClock
@@ -75,6 +76,11 @@ def lake(
     aws_environment.client("s3").create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws_environment.region}
     )
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    for name, value in endpoint_settings(aws_environment.endpoint, aws_environment.region).items():
+        hadoop.set(name.removeprefix("spark.hadoop."), value)
+    for name in ("access", "secret"):
+        hadoop.set(f"fs.s3a.{name}.key", "test")
     landing = Landing.open(f"s3://{bucket}/raw/openmeteo/", aws_environment.region, "s3")
     return Lake(spark, landing, service, f"db_{suffix}")
 
