@@ -25,8 +25,8 @@ class StackSpec:
 
     ``inputs`` maps parameters to outputs; ``by_environment`` says whether the template has the
     parameter ``Environment``. What is not named keeps the template's default or its previous value.
-    ``environments`` are those that have the stack; ``region`` is set where it cannot stand in the
-    deployment's own.
+    ``environments`` are those that have the stack; an ``optional`` one is made only when asked for by
+    name. ``region`` is set where it cannot stand in the deployment's own.
     """
 
     concern: str
@@ -35,6 +35,7 @@ class StackSpec:
     inputs: Mapping[str, OutputOf] = field(default_factory=dict)
     by_environment: bool = True
     environments: tuple[str, ...] = tuple(PROFILES)
+    optional: bool = False
     region: str | None = None
 
     def stack_name(self, environment: str) -> str:
@@ -81,6 +82,13 @@ EMR_ROLES = StackSpec(
     },
     by_environment=False,
 )
+NETWORK = StackSpec(
+    "network",
+    "network.yaml",
+    "A network for EMR with NAT, for accounts without one",
+    by_environment=False,
+    optional=True,
+)
 EMR_CLUSTER = StackSpec(
     "emr-cluster",
     "emr_cluster.yaml",
@@ -89,6 +97,7 @@ EMR_CLUSTER = StackSpec(
         "LogsBucket": OutputOf("buckets", "LogsBucket"),
         "ServiceRoleName": OutputOf("emr-roles", "ServiceRoleName"),
         "JobFlowRoleName": OutputOf("emr-roles", "JobFlowRoleName"),
+        "SubnetId": OutputOf("network", "SubnetId"),
     },
 )
 
@@ -123,6 +132,7 @@ STACKS: tuple[StackSpec, ...] = (
     STREAMING,
     ATHENA,
     EMR_ROLES,
+    NETWORK,
     EMR_CLUSTER,
     CHECKPOINTS,
     MONITORING,
@@ -145,5 +155,6 @@ SETTINGS: dict[str, OutputOf] = {
     "EMR_SERVICE_ROLE": OutputOf("emr-roles", "ServiceRoleName"),
     "EMR_JOB_FLOW_ROLE": OutputOf("emr-roles", "JobFlowRoleName"),
     "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
+    "EMR_SUBNET_ID": OutputOf("network", "SubnetId"),
 }
-"""Which output each setting of :mod:`config.project_config` comes from."""
+"""Which output each setting comes from; an optional stack's only if it stands."""

@@ -61,7 +61,7 @@ BUDGET_LEDGER = "openmeteo-budget.json"
 CHECK_RESULT = "openmeteo-check.json"
 """Documents in the bronze bucket below CHECKPOINT_PREFIX; in prod their truth is in DynamoDB."""
 
-CHECKPOINT_KEY = "id"
+CHECKPOINT_KEY = "checkpoint"
 """Partition key (string) of the DynamoDB table of checkpoints; the value is a document's name."""
 
 REFERENCE_DAYS = 14

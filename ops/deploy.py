@@ -32,21 +32,20 @@ def deploy_all(
     environment: str,
     parameters: Mapping[str, str] | None = None,
     *,
-    only: Sequence[str] | None = None,
     console: Console | None = None,
 ) -> dict[str, str]:
-    """Deploy every stack (or those of the concerns in ``only``) without asking.
+    """Deploy every stack of an environment without asking.
 
     ``parameters`` go to every template that has them. Answers the settings that the deployment
-    gives: BRONZE_BUCKET, ICEBERG_BUCKET, SCRIPTS_BUCKET, LOGS_BUCKET, GLUE_DATABASE, AWS_REGION and
-    ENVIRONMENT. Progress goes to ``console``; without one it is silent.
+    gives: those of ``config.stacks.SETTINGS`` (BRONZE_BUCKET, ...), AWS_REGION and ENVIRONMENT.
+    Progress goes to ``console``; without one it is silent.
 
     Raises:
         DeployError: with a message for the user; it is safe to call again.
     """
     caller = identify(session)
     deployer = Deployer(session, environment, console or Console(quiet=True))
-    deployer.apply(only, parameters or {}, lambda question: True)
+    deployer.apply(None, parameters or {}, lambda question: True)
     return {**deployer.settings(), "AWS_REGION": caller.region, "ENVIRONMENT": environment}
 
 

@@ -63,7 +63,7 @@ def summary_table(summary: dict[str, Any]) -> Table:
     table.add_row("Mean", f"{summary['mean_temperature']:.1f} °C")
     table.add_row("Precipitation", f"{summary['precipitation']:.0f} mm at a mean sensor")
     table.add_row(
-        "Joined with KPIs", f"{summary['with_weather']:,} of {summary['places']:,} rows have weather"
+        "Joined with KPIs", f"{summary['with_weather']:,} of {summary['places']:,} rows"
     )
     return table
 

@@ -91,7 +91,7 @@ class S3Documents:
 
 
 class DynamoDocuments:
-    """Documents as items ``{id, version, body}`` of a DynamoDB table, each write copied to S3."""
+    """Documents as items ``{checkpoint, version, body}`` of a DynamoDB table, each write copied to S3."""
 
     def __init__(self, copies: S3Documents, client: Any, table: str = CHECKPOINT_TABLE) -> None:
         self._copies = copies
@@ -115,7 +115,8 @@ class DynamoDocuments:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({CHECKPOINT_KEY})"}
         if version:
             condition = {
-                "ConditionExpression": "version = :read",
+                "ConditionExpression": "#version = :read",
+                "ExpressionAttributeNames": {"#version": "version"},
                 "ExpressionAttributeValues": {":read": {"N": version}},
             }
         item = {

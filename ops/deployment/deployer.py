@@ -14,7 +14,7 @@ from rich.console import Console
 from config.stacks import SETTINGS, StackSpec
 from ops.deployment import buckets, change_sets, following, report
 from ops.deployment.errors import DeployError, explained
-from ops.deployment.planning import Planner, StackPlan, select
+from ops.deployment.planning import BY_CONCERN, Planner, StackPlan, select
 from ops.deployment.stack import StackInfo, find, require_settled
 
 EMPTYING_ATTEMPTS = 3
@@ -115,7 +115,8 @@ class Deployer:
         """
         planner = Planner(self._client, self._environment, {}, ())
         values = {name: planner.output(source) for name, source in SETTINGS.items()}
-        if missing := [name for name, value in values.items() if value is None]:
+        optional = {name for name, source in SETTINGS.items() if BY_CONCERN[source.concern].optional}
+        if missing := [name for name, value in values.items() if value is None and name not in optional]:
             raise DeployError(
                 f"The stacks of {self._environment} give no {', '.join(missing)}. Deploy them first: "
                 f"python -m ops.deploy apply --environment {self._environment}"
@@ -173,6 +174,10 @@ class Deployer:
             self._remove(self._client(spec), stack, owned[stack.stack_id] if delete_data else [])
         return [stack.name for stack in stacks]
 
+    def _is_wanted(self, spec: StackSpec) -> bool:
+        """Whether a stack that was not named takes part: an optional one only if it stands."""
+        return not spec.optional or find(self._client(spec), spec.stack_name(self._environment)) is not None
+
     def _client(self, spec: StackSpec) -> Any:
         """CloudFormation in the stack's region."""
         if spec.region not in self._clients:
@@ -182,7 +187,7 @@ class Deployer:
     def _plans(
         self, only: Sequence[str] | None, parameters: Mapping[str, str]
     ) -> tuple[Planner, list[StackPlan]]:
-        selected = select(self._environment, only)
+        selected = [spec for spec in select(self._environment, only) if only or self._is_wanted(spec)]
         planner = Planner(self._client, self._environment, parameters, selected)
         planner.check()
         plans: list[StackPlan] = []

@@ -128,6 +128,8 @@ class Planner:
             value = self.output(source)
             if value is None and guess and BY_CONCERN[source.concern] in self._selected:
                 value, provisional = f"output-{source.key}-of-{source.concern}", True
+            if value is None and BY_CONCERN[source.concern].optional:
+                continue
             if value is None:
                 stack = BY_CONCERN[source.concern].stack_name(self._environment)
                 raise DeployError(

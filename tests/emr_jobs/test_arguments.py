@@ -82,7 +82,17 @@ def test_names_that_could_be_sql_are_refused(
 
 @pytest.mark.parametrize(
     "bad",
-    ["s3://b/x'; DROP", 's3://b/"', "s3://b/`x`", "s3://b/a;b", "s3://b/\n", "s3://b/--x", "s3://b/a\\b", "", " "],
+    [
+        "s3://b/x'; DROP",
+        's3://b/"',
+        "s3://b/`x`",
+        "s3://b/a;b",
+        "s3://b/\n",
+        "s3://b/--x",
+        "s3://b/a\\b",
+        "",
+        " ",
+    ],
 )
 @pytest.mark.parametrize(("place", "name"), [(0, "BRONZE_PATH"), (3, "ICEBERG_WAREHOUSE")])
 def test_paths_that_could_be_sql_are_refused(

@@ -24,26 +24,26 @@ pytestmark = pytest.mark.spark
 
 
 def test_half_up_takes_ties_away_from_zero(spark: SparkSession) -> None:
-    cases = {
-        0.0: 0,
-        -0.0: 0,
-        0.49999999999999994: 0,
-        -0.49999999999999994: 0,
-        0.5: 1,
-        -0.5: -1,
-        1.5: 2,
-        2.5: 3,
-        -2.5: -3,
-        2.4999999999999996: 2,
-        100_000_000.5: 100_000_001,
-        -100_000_000.5: -100_000_001,
-        4503599627370495.5: 4503599627370496,
-        9007199254740991.0: 9007199254740991,
-        None: None,
-    }
-    found = spark.createDataFrame([(value,) for value in cases], "x double").select(half_up(F.col("x")))
+    cases = [
+        (0.0, 0),
+        (-0.0, 0),
+        (0.49999999999999994, 0),
+        (-0.49999999999999994, 0),
+        (0.5, 1),
+        (-0.5, -1),
+        (1.5, 2),
+        (2.5, 3),
+        (-2.5, -3),
+        (2.4999999999999996, 2),
+        (100_000_000.5, 100_000_001),
+        (-100_000_000.5, -100_000_001),
+        (4503599627370495.5, 4503599627370496),
+        (9007199254740991.0, 9007199254740991),
+        (None, None),
+    ]
+    found = spark.createDataFrame([(value,) for value, _ in cases], "x double").select(half_up(F.col("x")))
 
-    assert [row[0] for row in found.collect()] == list(cases.values())
+    assert [row[0] for row in found.collect()] == [expected for _, expected in cases]
 
 
 def test_scaled_is_the_product_rounded_half_up(spark: SparkSession) -> None:

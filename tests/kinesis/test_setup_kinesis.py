@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from config import names
 from kinesis import setup_kinesis
-from ops.deploy import deploy_all
+from ops.deployment.deployer import Deployer
 from tests.support.accounts import new_account
 from tests.support.emulated_aws import EmulatedAws
 
@@ -40,7 +41,8 @@ def test_the_script_makes_what_is_missing_and_says_what_stood(
     assert "--only buckets" in too_early.stderr
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulated_aws.endpoint)
-    deploy_all(account.session(), "dev", only=["buckets", "catalog"])
+    deployer = Deployer(account.session(), "dev", Console(quiet=True))
+    deployer.apply(["buckets", "catalog"], {}, lambda _: True)
     made = run("--buffer-seconds", "5", "--shards", "3")
     assert made.returncode == 0, made.stderr
     assert "clickstream-etl-dev-catalog  Glue database and bronze table  unchanged" in made.stdout

@@ -31,7 +31,11 @@ def stack_states(account: Account) -> dict[str, str]:
 
 def of_the_region() -> dict[str, str]:
     """Every stack that dev has in its own region, complete."""
-    return {s.stack_name("dev"): "CREATE_COMPLETE" for s in stacks_of("dev") if s.region is None}
+    return {
+        spec.stack_name("dev"): "CREATE_COMPLETE"
+        for spec in stacks_of("dev")
+        if spec.region is None and not spec.optional
+    }
 
 
 def bucket_names(account: Account) -> list[str]:
@@ -72,7 +76,7 @@ def test_a_whole_life_by_command_line(deploy: Command, account: Account) -> None
 
     again = deploy("apply", "--yes")
     assert again.returncode == 0
-    assert f"Nothing to do: {len(stacks_of('dev'))} stacks are as the templates say." in again.stdout
+    assert f"Nothing to do: {len(of_the_region()) + 1} stacks are as the templates say." in again.stdout
 
     preview = deploy("plan", "--only", "streaming", "--parameter", "BufferIntervalSeconds=60")
     assert "~ DeliveryStream" in preview.stdout
@@ -147,6 +151,20 @@ def test_a_given_parameter_is_kept_by_later_deployments(account: Account) -> Non
     assert (values["ShardCount"], values["BufferIntervalSeconds"]) == ("3", "5")
 
 
+def test_the_network_is_made_only_when_asked_and_then_used_and_kept(account: Account) -> None:
+    settings = deploy_all(account.session(), "dev")
+    assert "EMR_SUBNET_ID" not in settings
+    apply(account, "network")
+    (subnet,) = account.client("ec2").describe_subnets(
+        Filters=[{"Name": "tag:Name", "Values": ["clickstream-etl-private"]}]
+    )["Subnets"]
+    assert deploy_all(account.session(), "dev")["EMR_SUBNET_ID"] == subnet["SubnetId"]
+    cloudformation = account.client("cloudformation")
+    described = cloudformation.describe_stacks(StackName="clickstream-etl-dev-emr-cluster")["Stacks"][0]
+    values = {p["ParameterKey"]: p["ParameterValue"] for p in described["Parameters"]}
+    assert values["SubnetId"] == subnet["SubnetId"]
+
+
 def test_a_stack_that_the_environment_does_not_have_is_refused(account: Account) -> None:
     with pytest.raises(DeployError, match=r"dev has no stack checkpoints\."):
         apply(account, "checkpoints")
@@ -168,13 +186,15 @@ def test_a_parameter_out_of_range_is_refused_before_anything_happens(account: Ac
 
 def test_a_missing_output_names_the_stack_to_deploy(account: Account) -> None:
     with pytest.raises(DeployError, match=r"needs the output BronzeBucket.*--only buckets"):
-        deploy_all(account.session(), "dev", only=["streaming"])
+        apply(account, "streaming")
     assert stack_states(account) == {}
 
 
 def test_settings_of_a_half_deployed_environment_are_refused(account: Account) -> None:
+    apply(account, "buckets")
+    deployer = Deployer(account.session(), "dev", Console(quiet=True))
     with pytest.raises(DeployError, match=r"GLUE_DATABASE.*python -m ops.deploy apply --environment dev"):
-        deploy_all(account.session(), "dev", only=["buckets"])
+        deployer.settings()
 
 
 def test_a_taken_bucket_name_is_explained_and_the_next_try_succeeds(account: Account) -> None:
@@ -220,14 +240,15 @@ def test_a_stack_that_is_being_changed_is_left_alone(
 ) -> None:
     apply(account, "buckets")
     deployer = Deployer(account.session(), "dev", Console(quiet=True))
-    real: Any = deployer._cloudformation.describe_stacks
+    cloudformation = deployer._client(BUCKETS)
+    real: Any = cloudformation.describe_stacks
 
     def busy(**arguments: Any) -> Any:
         answer = real(**arguments)
         answer["Stacks"][0]["StackStatus"] = "UPDATE_IN_PROGRESS"
         return answer
 
-    monkeypatch.setattr(deployer._cloudformation, "describe_stacks", busy)
+    monkeypatch.setattr(cloudformation, "describe_stacks", busy)
     for attempt in (
         lambda: deployer.apply(None, {}, lambda _: True),
         lambda: deployer.destroy(None, lambda _: True, delete_data=True),
