@@ -138,6 +138,22 @@ def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: Lo
     assert kpi_tables_in_athena(local_stack) == before
 
 
+def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_run(local_stack: LocalStack):
+    api = local_stack.environment["WEATHER_API_URL"]
+    storm = [{"kind": "status", "status": 503, "remaining": 100}]
+    httpx.post(f"{api}/_admin/faults", json=storm).raise_for_status()
+    try:
+        state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health", "weather_extract"]})
+    finally:
+        httpx.post(f"{api}/_admin/reset").raise_for_status()
+    assert state == "failed"
+    assert tasks["weather_check"] == "failed"
+    assert tasks["weather_extract"] == "upstream_failed"
+    assert tasks["kpi_sensor_health"] == "success"
+    assert tasks["terminate_cluster"] == "success"
+    assert local_stack.live_clusters() == []
+
+
 def test_a_dead_part_ends_the_rest_and_shows_its_log(local_stack: LocalStack):
     scheduler = next(p for p in local_stack.processes() if "scheduler" in p.cmdline())
     scheduler.send_signal(signal.SIGKILL)
