@@ -45,6 +45,8 @@ destroy: setup ## Remove the stacks; refuses on data: make destroy ENVIRONMENT=d
 
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	  -c requirements.lock emr_jobs/requirements.in -o emr_jobs/requirements.lock
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet --python-version 3.11 \
 	  tests/cloudformation/checkov.in -o tests/cloudformation/checkov.lock
 

@@ -36,13 +36,15 @@ def run_job_flow_request(
     *,
     name: str,
     core_nodes: int | None = None,
+    wheelhouse: str | None = None,
     tags: dict[str, str] | None = None,
 ) -> dict[str, object]:
     """The arguments of EMR's RunJobFlow for one run's cluster.
 
     It keeps alive between steps, ends itself when idle, and logs below ``settings.emr_log_uri``.
     Without ``core_nodes`` it has as many as the environment's profile says. Spot nodes join them only
-    under load, and hold no HDFS blocks: losing one costs a retried task.
+    under load, and hold no HDFS blocks: losing one costs a retried task. All nodes install the
+    ``wheelhouse``, an S3 folder that holds bootstrap.sh.
     """
     core_nodes = core_nodes or settings.profile.emr_core_nodes
     instances: dict[str, object] = {
@@ -74,7 +76,7 @@ def run_job_flow_request(
         **(tags or {}),
     }
     security = settings.emr_security_configuration
-    return {
+    request: dict[str, object] = {
         "Name": name,
         "ReleaseLabel": RELEASE_LABEL,
         "Applications": [{"Name": application} for application in APPLICATIONS],
@@ -98,3 +100,7 @@ def run_job_flow_request(
         "VisibleToAllUsers": True,
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(all_tags.items())],
     }
+    if wheelhouse:
+        script = {"Path": f"{wheelhouse}bootstrap.sh", "Args": [wheelhouse]}
+        request["BootstrapActions"] = [{"Name": "install wheelhouse", "ScriptBootstrapAction": script}]
+    return request

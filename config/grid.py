@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from config.events import LATITUDE_MAX, LONGITUDE_MAX, LONGITUDE_MIN
+
 _DECIMALS = 6
 
 
@@ -11,7 +13,8 @@ _DECIMALS = 6
 class Grid:
     """A rectangle of evenly spaced points, numbered row by row from the south-west.
 
-    Coordinates and ``spacing`` are degrees; the centre lies in the middle of the rectangle.
+    Coordinates and ``spacing`` are degrees; the centre lies in the middle of the rectangle. It may
+    cross the date line: longitudes are between -180 and 180.
     """
 
     centre_latitude: float = 52.52
@@ -19,6 +22,18 @@ class Grid:
     spacing: float = 0.05
     rows: int = 10
     columns: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse a grid that is none.
+
+        Raises:
+            ValueError: no rows or columns, no spacing, or rows beyond a pole.
+        """
+        if self.rows < 1 or self.columns < 1 or self.spacing <= 0:
+            raise ValueError(f"a grid has rows, columns and a spacing above 0, not {self}")
+        farthest = abs(self.centre_latitude) + (self.rows - 1) / 2 * self.spacing
+        if farthest > LATITUDE_MAX:
+            raise ValueError(f"the grid's last row would lie beyond a pole, at {farthest:.3f} degrees")
 
     @property
     def size(self) -> int:
@@ -39,7 +54,13 @@ class Grid:
         row, column = divmod(number, self.columns)
         latitude = self.centre_latitude + (row - (self.rows - 1) / 2) * self.spacing
         longitude = self.centre_longitude + (column - (self.columns - 1) / 2) * self.spacing
-        return round(latitude, _DECIMALS), round(longitude, _DECIMALS)
+        return round(latitude, _DECIMALS), _around_the_globe(round(longitude, _DECIMALS))
+
+
+def _around_the_globe(longitude: float) -> float:
+    if LONGITUDE_MIN <= longitude <= LONGITUDE_MAX:
+        return longitude
+    return round((longitude - LONGITUDE_MIN) % 360 + LONGITUDE_MIN, _DECIMALS)
 
 
 GRID = Grid()

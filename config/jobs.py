@@ -6,6 +6,7 @@ that job's own argument parser.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.project_config import Settings
@@ -16,7 +17,8 @@ class Job:
     """A Spark job that runs as one EMR step.
 
     ``table`` is the ICEBERG_TABLE argument: a table, or the prefix of the tables that it writes;
-    ``outputs`` are all the tables that it writes.
+    ``outputs`` are all the tables that it writes. ``source`` gives the BRONZE_PATH argument,
+    ``options`` what follows the four arguments in every run.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Job:
     outputs: tuple[str, ...]
     doc: str
     time_limit_minutes: int = 60
+    source: Callable[[Settings], str] = lambda settings: settings.bronze_path
+    options: Callable[[Settings], tuple[str, ...]] = lambda settings: ()
 
     @property
     def module_file(self) -> str:
@@ -52,7 +56,42 @@ KPI_JOBS = (
     ),
 )
 
-JOBS: dict[str, Job] = {job.name: job for job in KPI_JOBS}
+
+def _bookkeeping_options(settings: Settings) -> tuple[str, ...]:
+    return ("--region", settings.aws_region, "--checkpoint-store", settings.profile.checkpoint_store)
+
+
+WEATHER_JOBS = (
+    Job(
+        name="weather_extract",
+        table="weather_daily",
+        outputs=(),
+        doc="Daily weather of the grid from Open-Meteo into the raw landing",
+        source=lambda settings: settings.weather_landing_path,
+        options=lambda settings: (*_bookkeeping_options(settings), *settings.weather.options),
+    ),
+    Job(
+        name="weather_transform",
+        table="weather_daily",
+        outputs=("weather_daily", "weather_region_daily", "data_quality_metrics"),
+        doc="Raw weather into tables per day and sensor, and per day and region",
+        source=lambda settings: settings.weather_landing_path,
+        options=_bookkeeping_options,
+    ),
+    Job(
+        name="kpi_sensor_weather",
+        table="sensor_weather_daily",
+        outputs=("sensor_weather_daily",),
+        doc="Measured climate beside the weather of the nearest grid point",
+        source=lambda settings: "temp_humidity_kpis",
+    ),
+)
+"""In the order in which they run."""
+
+WEATHER_CHECK = "weather_check"
+"""Task on the Airflow worker, before a cluster is used for weather: ``python -m emr_jobs.weather_check``."""
+
+JOBS: dict[str, Job] = {job.name: job for job in (*KPI_JOBS, *WEATHER_JOBS)}
 
 
 @dataclass(frozen=True)
@@ -89,12 +128,19 @@ def spark_submit_arguments(job: Job, settings: Settings, bundle: Bundle, *option
         "--py-files",
         bundle.packages,
         bundle.script(job),
-        settings.bronze_path,
+        job.source(settings),
         settings.glue_database,
         job.table,
         settings.iceberg_warehouse,
+        *job.options(settings),
         *options,
     ]
+
+
+def weather_check_arguments(settings: Settings, *options: str) -> list[str]:
+    """The arguments of ``python -m emr_jobs.weather_check``."""
+    extract = JOBS["weather_extract"]
+    return [extract.source(settings), *extract.options(settings), *options]
 
 
 def emr_step(job: Job, settings: Settings, bundle: Bundle, *options: str) -> dict[str, object]:

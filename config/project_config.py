@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from config import names
 from config.environments import PROFILES, EnvironmentProfile
+from config.weather import RAW_PREFIX, WeatherSettings
 
 DEFAULT_REGION = "eu-north-1"
 DEFAULT_DATABASE = "analytics"
@@ -22,6 +23,9 @@ DEFAULT_EMR_JOB_FLOW_ROLE = "ClickstreamEmrEc2Role"
 _BUCKET = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+_URL = re.compile(r"(https?://[A-Za-z0-9.\-\[\]:]+(/[\w./-]*)?)?")
+_PARAMETER = re.compile(r"[\w./-]{0,1011}")
+_WHEELS = re.compile(r"aarch64|x86_64|native")
 _ROLE = re.compile(r"[\w+=,.@-]{1,64}")
 _SECURITY_CONFIGURATION = re.compile(r"[\w.-]{0,128}")
 _SUBNET = re.compile(r"(subnet-[0-9a-f]{8,17})?")
@@ -46,7 +50,9 @@ class Settings:
 
     Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``. ``emr_poll_seconds`` is
     how often a running step or cluster is asked for its state. ``emr_security_configuration`` and
-    ``emr_subnet_id`` may be empty: no configuration of ours, and a subnet of EMR's choice.
+    ``emr_subnet_id`` may be empty: no configuration of ours, and a subnet of EMR's choice. ``emr_wheels``
+    is the architecture of the clusters' machines, for the wheels that they install; ``native`` is that of
+    the machine which publishes them.
     """
 
     bronze_bucket: str
@@ -61,6 +67,9 @@ class Settings:
     emr_job_flow_role: str = DEFAULT_EMR_JOB_FLOW_ROLE
     emr_security_configuration: str = ""
     emr_subnet_id: str = ""
+    emr_wheels: str = "aarch64"
+    weather_api_url: str = ""
+    weather_api_key_parameter: str = ""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
@@ -93,6 +102,7 @@ class Settings:
 
         role_hint = "the name of an IAM role, without its ARN (an output of the stack emr-roles)"
         bucket_hint = "the name of an S3 bucket, without s3:// (an output of the stack clickstream-etl-ENV)"
+
         poll_seconds = matching(
             "EMR_POLL_SECONDS", _POLL_SECONDS, "whole seconds from 1 to 60", str(DEFAULT_EMR_POLL_SECONDS)
         )
@@ -113,6 +123,13 @@ class Settings:
                 "EMR_SECURITY_CONFIGURATION", _SECURITY_CONFIGURATION, "a name (letters, digits, . _ -)"
             ),
             emr_subnet_id=optional("EMR_SUBNET_ID", _SUBNET, "a subnet id such as subnet-0123456789abcdef0"),
+            emr_wheels=matching("EMR_WHEELS", _WHEELS, "aarch64, x86_64 or native", "aarch64"),
+            weather_api_url=optional("WEATHER_API_URL", _URL, "http://HOST[:PORT] or https://HOST").rstrip(
+                "/"
+            ),
+            weather_api_key_parameter=optional(
+                "WEATHER_API_KEY_PARAMETER", _PARAMETER, "the name of an SSM parameter that holds the key"
+            ),
         )
         if settings.environment not in PROFILES:
             problems.append(
@@ -143,6 +160,16 @@ class Settings:
         return f"s3://{self.bronze_bucket}/{names.MANIFESTS_PREFIX}"
 
     @property
+    def weather_landing_path(self) -> str:
+        """Folder of the raw weather, with ``dt=`` below."""
+        return f"s3://{self.bronze_bucket}/{RAW_PREFIX}"
+
+    @property
+    def weather(self) -> WeatherSettings:
+        """Which weather service to ask."""
+        return WeatherSettings(self.weather_api_url, self.weather_api_key_parameter)
+
+    @property
     def iceberg_warehouse(self) -> str:
         """Root of the Iceberg tables."""
         return f"s3://{self.iceberg_bucket}/"
@@ -151,6 +178,11 @@ class Settings:
     def bundles_path(self) -> str:
         """Folder of the content-addressed job bundles."""
         return f"s3://{self.scripts_bucket}/bundles/"
+
+    @property
+    def wheelhouse_path(self) -> str:
+        """Folder of the content-addressed wheelhouses."""
+        return f"s3://{self.scripts_bucket}/wheelhouse/"
 
     @property
     def emr_log_uri(self) -> str:

@@ -6,51 +6,10 @@ here or are checked against it by a test. Types are Spark SQL's (Hive's for bron
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from config import names
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its name, its Spark SQL type and what it means, with the unit."""
-
-    name: str
-    type: str
-    doc: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """A table of the lake.
-
-    ``key`` names the columns that identify a row. ``partition`` holds Iceberg transforms as SQL
-    (``days(event_time)``), or plain column names for bronze. ``sort`` is the write order.
-    """
-
-    name: str
-    doc: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    partition: tuple[str, ...] = ()
-    sort: tuple[str, ...] = ()
-    format: Literal["iceberg", "parquet"] = "iceberg"
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def schema_ddl(self) -> str:
-        """The columns as a Spark DDL schema string, keys and other required columns NOT NULL."""
-        return ", ".join(
-            f"`{column.name}` {column.type}{'' if column.nullable else ' NOT NULL'}"
-            for column in self.columns
-        )
-
+from config.table_spec import Column as Column
+from config.table_spec import TableSpec as TableSpec
+from config.weather_tables import WEATHER_TABLES
 
 EVENT_COLUMNS = (
     Column("sensor_id", "bigint", "Number of the sensor, 42 = SENSOR_0042"),
@@ -159,4 +118,4 @@ KPI_TABLES = (
 )
 """The five KPI tables, in the order in which they are shown."""
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (BRONZE, *KPI_TABLES)}
+TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (BRONZE, *KPI_TABLES, *WEATHER_TABLES)}

@@ -32,6 +32,8 @@ def aws_variables(endpoint: str, region: str = DEFAULT_REGION) -> dict[str, str]
         "AWS_EC2_METADATA_DISABLED": "true",
         # A local step is asked for its state every second: nobody throttles here.
         "EMR_POLL_SECONDS": "1",
+        # Local clusters run on this machine.
+        "EMR_WHEELS": "native",
         # A pyiceberg catalog of the name "glue" needs no further configuration.
         "PYICEBERG_CATALOG__GLUE__TYPE": "glue",
         "PYICEBERG_CATALOG__GLUE__GLUE__ENDPOINT": endpoint,
@@ -59,7 +61,8 @@ def deploy_stacks(env_file: Path, console: Console) -> None:
     parameters = {"BufferIntervalSeconds": BUFFERING_SECONDS}
     names = deploy_all(boto3.session.Session(), ENVIRONMENT, parameters, console=console)
     os.environ.update(names)
-    write_env_file(env_file, {**aws_variables(os.environ["AWS_ENDPOINT_URL"]), **names})
+    weather = {name: os.environ[name] for name in ("WEATHER_API_URL",) if name in os.environ}
+    write_env_file(env_file, {**aws_variables(os.environ["AWS_ENDPOINT_URL"]), **names, **weather})
 
 
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:

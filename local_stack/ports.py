@@ -20,6 +20,7 @@ class Ports:
 
     airflow: int
     aws: int
+    weather: int
 
     @property
     def airflow_url(self) -> str:
@@ -31,10 +32,16 @@ class Ports:
         """The emulated AWS."""
         return f"http://{HOST}:{self.aws}"
 
+    @property
+    def weather_url(self) -> str:
+        """The stand-in for Open-Meteo."""
+        return f"http://{HOST}:{self.weather}"
+
 
 _VARIABLES = {
     "airflow": ("AIRFLOW_PORT", 8080, "Airflow"),
     "aws": ("LOCAL_AWS_PORT", 4566, "the emulated AWS"),
+    "weather": ("WEATHER_PORT", 4580, "the weather stand-in"),
 }
 
 

@@ -5,8 +5,9 @@ until Ctrl-C. With --once it also sends events through Kinesis and Firehose, run
 the tables as Athena reads them and the reconciliation, stops everything and exits: 0 if every
 figure agrees, 1 if anything is wrong.
 
-State is kept in .local (make clean removes it). Ports, all on loopback: AIRFLOW_PORT (8080) and
-LOCAL_AWS_PORT (4566).
+State is kept in .local (make clean removes it). Ports, all on loopback: AIRFLOW_PORT (8080),
+LOCAL_AWS_PORT (4566) and WEATHER_PORT (4580). The weather comes from a stand-in for Open-Meteo, unless
+WEATHER_API_URL says otherwise (https://... of a service that speaks its API).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ The lakehouse is up. Ctrl-C stops it.
 
   Airflow       {airflow}   (admin / admin)
   emulated AWS  {aws}
+  weather       {weather}
   settings      source {env}
   send events   source .venv/bin/activate && cd kinesis && python producer.py
   run the DAG   trigger clickstream_emr_kpis in Airflow
@@ -120,11 +122,13 @@ class QuickStart:
             migration = background.submit(self._prepare_airflow)
             self._start_aws()
             airflow = background.submit(self._start_airflow, migration)
+            wheelhouse = background.submit(self._publish_wheelhouse)
             self._send_events()
             spark.result()
+            wheelhouse.result()
             airflow.result()
         verdicts = [self._run_dag()]
-        for module in ("ops.show_tables", "ops.reconcile"):
+        for module in ("ops.show_tables", "ops.weather_summary", "ops.reconcile"):
             self.console.print()
             verdicts.append(subprocess.run([sys.executable, "-m", module]).returncode == 0)
         self.console.print()
@@ -136,9 +140,16 @@ class QuickStart:
             spark = background.submit(self._install_spark)
             migration = background.submit(self._prepare_airflow)
             self._start_aws()
+            wheelhouse = background.submit(self._publish_wheelhouse)
             self._start_airflow(migration)
             spark.result()
-        places = {"airflow": self.ports.airflow_url, "aws": self.ports.aws_url, "env": self.env_file}
+            wheelhouse.result()
+        places = {
+            "airflow": self.ports.airflow_url,
+            "aws": self.ports.aws_url,
+            "weather": os.environ["WEATHER_API_URL"],
+            "env": self.env_file,
+        }
         self.console.print(WELCOME.format(**places), highlight=False)
         try:
             while True:
@@ -156,8 +167,23 @@ class QuickStart:
         with self.stages.stage("Airflow's database"):
             self.airflow.prepare(self.supervisor.log_path("airflow-migrate"))
 
+    def _start_weather(self) -> None:
+        """Start the weather stand-in, unless the user named a service."""
+        if os.environ.get("WEATHER_API_URL"):
+            return
+        os.environ["WEATHER_API_URL"] = self.ports.weather_url
+        command = [sys.executable, "-m", "local_stack.open_meteo", "--port", str(self.ports.weather)]
+        with self.stages.stage("weather stand-in", self.ports.weather_url):
+            self.supervisor.start(Service("weather", command, ready_url=f"{self.ports.weather_url}/health"))
+
+    def _publish_wheelhouse(self) -> None:
+        """Put the wheels that the clusters install where they find them, before a run has to wait for it."""
+        with self.stages.stage("wheels for the clusters"):
+            self._process("wheelhouse", "lakehouse.wheelhouse")
+
     def _start_aws(self) -> None:
-        """Start the emulated AWS and deploy the stacks to it."""
+        """Start the emulated AWS and the weather stand-in, and deploy the stacks."""
+        self._start_weather()
         aws = [sys.executable, "-m", "local_stack.aws"]
         aws += ["--port", str(self.ports.aws), "--state", str(self.state_dir / "aws")]
         with self.stages.stage("emulated AWS", self.ports.aws_url):

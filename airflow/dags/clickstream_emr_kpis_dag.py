@@ -1,42 +1,58 @@
-"""Sensor events to KPI tables, on an EMR cluster of their own.
+"""Sensor events and weather to KPI tables, on an EMR cluster of their own.
 
 | task | does |
 |---|---|
 | `check_settings` | reads the environment; one message lists everything that is wrong with it |
-| `publish_bundle` | uploads the code of the jobs to the scripts bucket, unless it is there |
+| `publish_bundle` | uploads the code of the jobs and the wheels it needs, unless they are there |
 | `create_cluster` | starts this run's EMR cluster and waits until it is ready |
 | `kpi_...` | one EMR step each: reads the bronze events, writes Iceberg tables (its assets) |
+| `weather_check` | on the worker: is the weather service there, as expected, and is there budget? |
+| `weather_extract` | EMR step: what is missing of the grid's weather, into the raw landing |
+| `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
+| `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
+The first run fetches a year of weather, later ones what is missing since.
 
 **When a job fails:** its task's log ends with EMR's reason, the place of the step's log and the last
 lines of stderr. Mend the cause and clear the task: code is published again, the cluster is started
-again if it has gone, and only the cleared jobs run. Jobs may run any number of times.
+again if it has gone, and only the cleared jobs run. Jobs may run any number of times. Where
+`weather_check` fails, no cluster time is spent on weather; the KPIs are published all the same.
 
 **Safe by construction:** a retry adopts the cluster and the running step of its own run. Clearing a
 task, or marking it as failed, cancels its step. A step has a time limit; an idle cluster ends itself.
+
+Weather data by Open-Meteo.com, CC BY 4.0.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import Param, TaskGroup, dag
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import Param, TaskGroup, TriggerRule, dag
 
 from config import names
-from config.jobs import KPI_JOBS
+from config.jobs import JOBS, KPI_JOBS, WEATHER_JOBS, Job
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
-from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
+from lakehouse.tasks import (
+    EMR_ARGUMENTS,
+    all_jobs_done,
+    check_settings,
+    publish_bundle,
+    step_wait_limit,
+    weather_check,
+)
 
-JOB_NAMES = [job.name for job in KPI_JOBS]
-WAIT_LIMIT = step_wait_limit(KPI_JOBS)
+JOB_NAMES = list(JOBS)
+WAIT_LIMIT = step_wait_limit(list(JOBS.values()))
 
 PARAMS = {
     "jobs": Param(
         JOB_NAMES,
-        title="KPI jobs",
+        title="Jobs",
         description="The jobs to run; the others are skipped.",
         type="array",
         items={"type": "string", "enum": JOB_NAMES},
@@ -52,12 +68,26 @@ PARAMS = {
         minimum=1,
         maximum=20,
     ),
+    "weather_days": Param(
+        None,
+        title="Days of weather",
+        description="Days up to today to have, 1 to 3660. Empty: from the last run on, at first a year. "
+        "Only missing days are fetched.",
+        type=["null", "integer"],
+        minimum=1,
+        maximum=3660,
+    ),
 }
+
+
+def _gate(task_id: str) -> EmptyOperator:
+    """Passes unless something before it failed: a job that the parameters leave out holds up no other."""
+    return EmptyOperator(task_id=task_id, trigger_rule=TriggerRule.NONE_FAILED)
 
 
 @dag(
     dag_id=names.DAG_ID,
-    description="Sensor events to five KPI tables, on an EMR cluster of their own",
+    description="Sensor events and weather to KPI tables, on an EMR cluster of their own",
     doc_md=__doc__,
     schedule=profile_while_parsing().schedule,
     start_date=START_DATE,
@@ -65,7 +95,7 @@ PARAMS = {
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
     params=PARAMS,
-    tags=["emr", "iceberg", "kpi"],
+    tags=["emr", "iceberg", "kpi", "weather"],
 )
 def clickstream_emr_kpis() -> None:
     """Wire the tasks."""
@@ -79,22 +109,31 @@ def clickstream_emr_kpis() -> None:
     )
     verdict = all_jobs_done()
 
+    def step_of(job: Job) -> SparkStepOperator:
+        return SparkStepOperator(
+            task_id=job.name,
+            job_flow_id=create.output,
+            steps=[steps[job.name]],
+            wait_limit=WAIT_LIMIT,
+            doc_md=job.doc,
+            outlets=[table_asset(table) for table in job.outputs],
+            **EMR_ARGUMENTS,
+        )
+
     with TaskGroup("kpis", prefix_group_id=False) as kpis:
-        for job in KPI_JOBS:
-            SparkStepOperator(
-                task_id=job.name,
-                job_flow_id=create.output,
-                steps=[steps[job.name]],
-                wait_limit=WAIT_LIMIT,
-                doc_md=job.doc,
-                outlets=[table_asset(table) for table in job.outputs],
-                **EMR_ARGUMENTS,
-            )
+        kpi_steps = {job.name: step_of(job) for job in KPI_JOBS}
+    with TaskGroup("weather", prefix_group_id=False):
+        extract, transform, join = (step_of(job) for job in WEATHER_JOBS)
+        landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
+        weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    steps >> create >> kpis >> [verdict, terminate]
+    steps >> create >> [kpis, extract, transform, join]
+    kpi_steps["kpi_temp_humidity"] >> published
+    for finished in (kpis, extract, transform, join):
+        finished >> [verdict, terminate]
 
 
 clickstream_emr_kpis()

@@ -45,7 +45,12 @@ def is_table_name(source: str) -> bool:
     return "/" not in source
 
 
-def _name(text: str) -> str:
+def name_argument(text: str) -> str:
+    """A database's or table's name on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a name: lower-case letters, digits and underscores, no leading digit"
@@ -67,7 +72,7 @@ def _source(text: str) -> str:
     path = _path(text)
     if is_table_name(path):
         for part in path.split(".", maxsplit=1):
-            _name(part)
+            name_argument(part)
     return path
 
 
@@ -78,37 +83,55 @@ def _warehouse(text: str) -> str:
     return path
 
 
-def job_parser(job: Job) -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class SourceHelp:
+    """What ``--help`` says of a job's input: what it does with it, an example, and what it may be."""
+
+    behaviour: str
+    example: str
+    meaning: str
+
+
+EVENTS = SourceHelp(
+    behaviour="Reads events, keeps the valid ones once each, publishes atomically.",
+    example="s3://my-bronze/clickstream/",
+    meaning="Parquet files of events (with dt= and hour= folders or without), "
+    "or the name of an Iceberg table of events",
+)
+
+
+def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser:
     """The parser of one job; wrong arguments print the usage and exit 2.
 
-    Jobs with options of their own add them to it before they call ``parse_arguments``.
+    Jobs with options of their own add them to it before they parse.
     """
     parser = argparse.ArgumentParser(
         prog=f"spark-submit {job.module_file}",
         usage="%(prog)s <BRONZE_PATH> <ICEBERG_DB> <ICEBERG_TABLE> <ICEBERG_WAREHOUSE> [options]",
-        description=f"{job.doc}. Reads events, keeps the valid ones once each, publishes atomically.",
+        description=f"{job.doc}. {source.behaviour}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "example:\n"
             f"  spark-submit --py-files packages.zip {job.module_file} \\\n"
-            f"    s3://my-bronze/clickstream/ analytics {job.table} s3://my-iceberg/\n\n"
+            f"    {source.example} analytics {job.table} s3://my-iceberg/\n\n"
             f"Iceberg tables are reached through the Spark catalog {names.SPARK_CATALOG!r}. A missing or\n"
             "empty BRONZE_PATH creates the tables where absent and leaves existing ones as they are.\n"
-            "The last line on stdout is a JSON object: rows read, rejected by reason, duplicates, published."
+            "The last line on stdout is a JSON object that says what was read and published."
         ),
     )
     parser.add_argument(
         "source",
         metavar="BRONZE_PATH",
         type=_source,
-        help="Parquet files of events (with dt= and hour= folders or without), "
-        "or the name of an Iceberg table of events",
+        help=source.meaning,
     )
-    parser.add_argument("database", metavar="ICEBERG_DB", type=_name, help="database of the tables to write")
+    parser.add_argument(
+        "database", metavar="ICEBERG_DB", type=name_argument, help="database of the tables to write"
+    )
     parser.add_argument(
         "table",
         metavar="ICEBERG_TABLE",
-        type=_name,
+        type=name_argument,
         help="table to write; a job of two tables derives both names from it",
     )
     parser.add_argument(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -106,9 +107,16 @@ def current_snapshot(spark: SparkSession, name: str) -> Snapshot | None:
     return Snapshot(id=snapshot.snapshotId(), rows=int(snapshot.summary()["total-records"]))
 
 
-def publish(name: str, rows: DataFrame, spec: TableSpec, base: Snapshot | None) -> None:
-    """Replace the whole content of the table by ``rows`` in one commit: readers see before or after.
+def publish(
+    name: str,
+    rows: DataFrame,
+    spec: TableSpec,
+    base: Snapshot | None,
+    replaced: SparkColumn | None = None,
+) -> None:
+    """Replace the content of the table by ``rows`` in one commit: readers see before or after.
 
+    ``replaced`` limits that to the rows it is true for; it must hold for whole partitions.
     ``base`` is what :func:`current_snapshot` said before the run read its input: a commit by
     anybody since then is a conflict, not overwritten.
 
@@ -121,7 +129,7 @@ def publish(name: str, rows: DataFrame, spec: TableSpec, base: Snapshot | None) 
     if base is not None:
         writer = writer.option("validate-from-snapshot-id", str(base.id))
     try:
-        writer.overwrite(F.lit(True))
+        writer.overwrite(F.lit(True) if replaced is None else replaced)
     except (Py4JJavaError, CapturedException) as error:
         if _is_conflict(error):
             raise ConcurrentPublishError(f"{name} changed since this run looked at it") from error

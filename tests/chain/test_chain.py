@@ -56,8 +56,11 @@ def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
         "CloudFormation stacks",
         "5,000 events into Kinesis",
         "kpi_event_geo success",
+        "kpi_sensor_weather success",
     ):
         assert stage in done.stdout
+    for shown in ("36,500", "365, 20", "Sensors", "100.00 %", "Open-Meteo.com"):
+        assert shown in done.stdout
     timings = json.loads((local_stack.state_dir / "timings.json").read_text())
     assert timings["all"] >= max(seconds for stage, seconds in timings.items() if stage != "all")
     assert local_stack.processes() == []
@@ -85,9 +88,9 @@ def test_eight_producers_lose_nothing(local_stack: LocalStack):
     bronze = local_stack.bronze_files()
     rows = sum(pq.read_metadata(file).num_rows for file in bronze.rglob("*.parquet"))
     failed = local_stack.conversion_failures()
-    assert len(acked) == PRODUCERS * EVENTS_EACH + 5_000
+    assert acked == PRODUCERS * EVENTS_EACH + 5_000
     assert failed > 500
-    assert len(acked) == rows + failed
+    assert acked == rows + failed
 
 
 def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: LocalStack):
@@ -133,6 +136,22 @@ def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: Lo
     assert tasks["terminate_cluster"] == "success"
     assert local_stack.live_clusters() == []
     assert kpi_tables_in_athena(local_stack) == before
+
+
+def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_run(local_stack: LocalStack):
+    api = local_stack.environment["WEATHER_API_URL"]
+    storm = [{"kind": "status", "status": 503, "remaining": 100}]
+    httpx.post(f"{api}/_admin/faults", json=storm).raise_for_status()
+    try:
+        state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health", "weather_extract"]})
+    finally:
+        httpx.post(f"{api}/_admin/reset").raise_for_status()
+    assert state == "failed"
+    assert tasks["weather_check"] == "failed"
+    assert tasks["weather_extract"] == "upstream_failed"
+    assert tasks["kpi_sensor_health"] == "success"
+    assert tasks["terminate_cluster"] == "success"
+    assert local_stack.live_clusters() == []
 
 
 def test_a_dead_part_ends_the_rest_and_shows_its_log(local_stack: LocalStack):

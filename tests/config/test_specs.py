@@ -38,11 +38,13 @@ def test_a_step_is_bounded_in_time_and_named_like_its_job():
         arguments = step["HadoopJarStep"]["Args"]
         assert step["Name"] == job.name
         assert arguments[:3] == ["timeout", "--kill-after=60", str(job.time_limit_minutes * 60)]
-        assert arguments[-4:] == [
-            "s3://lake-bronze/clickstream/",
+        first = arguments.index(job.source(SETTINGS))
+        assert arguments[first:] == [
+            job.source(SETTINGS),
             "analytics",
             job.table,
             "s3://lake-iceberg/",
+            *job.options(SETTINGS),
         ]
 
 

@@ -47,6 +47,9 @@ VARIABLES = (
     "GLUE_DATABASE",
     "ENVIRONMENT",
     "EMR_POLL_SECONDS",
+    "EMR_WHEELS",
+    "WEATHER_API_URL",
+    "WEATHER_API_KEY_PARAMETER",
     "EMR_SERVICE_ROLE",
     "EMR_JOB_FLOW_ROLE",
     "EMR_SECURITY_CONFIGURATION",
@@ -111,6 +114,8 @@ def lossy_aws(
     s3 = boto3.client("s3", region_name=DEFAULT_REGION)
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
+    # The registry is asked in the test of the wheelhouse alone.
+    monkeypatch.setattr("lakehouse.wheelhouse.download_wheels", _make_wheel)
     # Nothing to wait for: what moto accepted shows at once.
     monkeypatch.setattr("lakehouse.aws_calls.SECONDS_BETWEEN_LOOKS", 0.0)
     monkeypatch.setattr("lakehouse.operators.FIRST_LOOK_SECONDS", 0.0)
@@ -126,6 +131,10 @@ def slow_clusters(lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Cluster, "run_bootstrap_actions", lambda cluster: None)
     monkeypatch.setattr(Cluster, "terminate", stay_terminating)
+
+
+def _make_wheel(lock: Path, wheels: str, folder: Path) -> None:
+    (folder / f"some-1.0-{wheels}.whl").write_bytes(lock.read_bytes())
 
 
 @pytest.fixture

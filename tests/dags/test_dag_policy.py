@@ -18,7 +18,7 @@ from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from config.jobs import JOBS, KPI_JOBS
+from config.jobs import JOBS, KPI_JOBS, WEATHER_CHECK, WEATHER_JOBS
 from config.tables import KPI_TABLES
 from lakehouse.defaults import DAG_DEFAULT_ARGS
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -105,9 +105,28 @@ def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:
     assert all(step.wait_limit.total_seconds() > queue_seconds for step in steps)
 
 
-def test_kpi_tasks_are_named_like_their_jobs(kpis_dag: DAG) -> None:
+def test_steps_are_named_like_their_jobs(kpis_dag: DAG) -> None:
     steps = {task.task_id for task in kpis_dag.tasks if isinstance(task, SparkStepOperator)}
-    assert steps == {job.name for job in KPI_JOBS}
+    assert steps == set(JOBS)
+
+
+def test_failed_weather_check_stops_only_the_weather(kpis_dag: DAG) -> None:
+    behind = kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=False)
+    gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done"}
+    assert behind == {job.name for job in WEATHER_JOBS} | gates | {"terminate_cluster"}
+    assert "create_cluster" not in kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=True)
+
+
+def test_weather_steps_follow_each_other_and_the_climate(kpis_dag: DAG) -> None:
+    extract, transform, join = (kpis_dag.get_task(job.name) for job in WEATHER_JOBS)
+    assert WEATHER_CHECK in extract.upstream_task_ids
+    assert extract.task_id in transform.get_flat_relative_ids(upstream=True)
+    assert {transform.task_id, "kpi_temp_humidity"} <= join.get_flat_relative_ids(upstream=True)
+
+
+def test_gates_pass_where_a_job_is_left_out(kpis_dag: DAG) -> None:
+    for task_id in ("weather_landed", "weather_and_climate_published"):
+        assert kpis_dag.get_task(task_id).trigger_rule == TriggerRule.NONE_FAILED
 
 
 def test_kpi_tables_are_assets_of_the_task_that_writes_them(kpis_dag: DAG) -> None:
@@ -125,6 +144,8 @@ def test_kpi_tables_are_assets_of_the_task_that_writes_them(kpis_dag: DAG) -> No
         ("core_nodes", 0, "minimum"),
         ("core_nodes", 1000, "maximum"),
         ("core_nodes", "many", "integer"),
+        ("weather_days", 0, "minimum"),
+        ("weather_days", 100_000, "maximum"),
     ],
 )
 def test_a_bad_run_parameter_is_refused_by_name(

@@ -9,7 +9,7 @@ from local_stack.ports import PortError, check_free, read_ports
 
 def test_defaults_and_overrides():
     ports = read_ports({})
-    assert (ports.airflow, ports.aws) == (8080, 4566)
+    assert (ports.airflow, ports.aws, ports.weather) == (8080, 4566, 4580)
     assert read_ports({"LOCAL_AWS_PORT": "14566"}).aws_url == "http://127.0.0.1:14566"
 
 
@@ -29,7 +29,11 @@ def test_a_taken_port_is_named_with_its_variable():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortError) as caught:
-            check_free(read_ports({"LOCAL_AWS_PORT": str(port), "AIRFLOW_PORT": _free_port()}))
+            check_free(
+                read_ports(
+                    {"LOCAL_AWS_PORT": str(port), "AIRFLOW_PORT": _free_port(), "WEATHER_PORT": _free_port()}
+                )
+            )
     assert f"Port {port}, for the emulated AWS" in str(caught.value)
     assert "LOCAL_AWS_PORT=" in str(caught.value)
     assert "AIRFLOW_PORT" not in str(caught.value)

@@ -44,12 +44,17 @@ class LocalStack:
     state_dir: Path
     airflow_port: int
     aws_port: int
+    weather_port: int
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def own_environment(self) -> dict[str, str]:
         """The environment of the quick start itself."""
-        ports = {"AIRFLOW_PORT": str(self.airflow_port), "LOCAL_AWS_PORT": str(self.aws_port)}
+        ports = {
+            "AIRFLOW_PORT": str(self.airflow_port),
+            "LOCAL_AWS_PORT": str(self.aws_port),
+            "WEATHER_PORT": str(self.weather_port),
+        }
         return {**os.environ, **ports, "COLUMNS": "160"}
 
     @property

@@ -1,8 +1,11 @@
-"""Tasks that begin and judge a run on EMR, and what other tasks take from them."""
+"""Tasks that begin and judge a run on EMR, and the check of the weather service."""
 
 from __future__ import annotations
 
+import logging
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,13 +13,17 @@ from typing import Any
 
 import boto3
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from config.cluster import run_job_flow_request
-from config.jobs import JOBS, KILL_AFTER_SECONDS, Job, emr_step
+from config.jobs import JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
 from config.project_config import Settings
+from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
 from lakehouse.clusters import cluster_name, run_tags
+from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
+
+log = logging.getLogger(__name__)
 
 CLEAN_UP = timedelta(minutes=10)
 
@@ -45,6 +52,7 @@ def check_settings() -> dict[str, Any]:
         settings,
         name=cluster_name(*run),
         core_nodes=context["params"].get("core_nodes"),
+        wheelhouse=wheelhouse_uri(settings),
         tags=run_tags(*run),
     )
     return {
@@ -57,10 +65,42 @@ def check_settings() -> dict[str, Any]:
 
 @task(multiple_outputs=True)
 def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, Any]:
-    """Publish the code of the jobs; returns the EMR step of each job, by its name."""
+    """Publish the code of the jobs and the wheels it needs; returns the EMR step of each job, by its name."""
     checked = Settings(**settings)
-    bundle = publish(boto3.client("s3", region_name=checked.aws_region), checked)
-    return {name: emr_step(JOBS[name], checked, bundle) for name in job_names}
+    s3 = boto3.client("s3", region_name=checked.aws_region)
+    publish_wheelhouse(s3, checked)
+    bundle = publish(s3, checked)
+    context = get_current_context()
+    options = {"weather_extract": range_options(), "weather_transform": ["--run-id", context["run_id"]]}
+    return {name: emr_step(JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
+
+
+@task(retries=0)
+def weather_check(settings: dict[str, Any]) -> str:
+    """Ask the weather service whether the weather can be fetched, in a process of its own.
+
+    Returns what it found, as JSON.
+
+    Raises:
+        AirflowSkipException: the run's parameter ``jobs`` leaves the extract out.
+        AirflowFailException: the weather should not be fetched now; the reason is in the log.
+    """
+    if "weather_extract" not in get_current_context()["params"].get("jobs", ["weather_extract"]):
+        raise AirflowSkipException("weather_extract is not among this run's jobs")
+    command = [sys.executable, "-m", f"emr_jobs.{WEATHER_CHECK}"]
+    command += weather_check_arguments(Settings(**settings), *range_options())
+    done = subprocess.run(command, cwd=checkout_root(), capture_output=True, text=True, check=False)
+    log.info("%s%s", done.stderr, done.stdout)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:]
+        raise AirflowFailException(f"{WEATHER_CHECK} exited with {done.returncode}: {' '.join(reason)}")
+    return done.stdout.strip()
+
+
+def range_options() -> list[str]:
+    """The days of weather that the run's parameter ``weather_days`` asks for, as options."""
+    days = get_current_context()["params"].get("weather_days")
+    return ["--days", str(days)] if days else []
 
 
 @task

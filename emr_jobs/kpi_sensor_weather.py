@@ -1,0 +1,110 @@
+"""EMR step: measured climate (the table BRONZE_PATH) beside the nearest grid point's weather."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from config.jobs import JOBS
+from config.tables import TABLES
+from config.weather import MAX_DISTANCE_KM
+from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser, name_argument
+from emr_jobs.edge.weather import log_to_stderr
+from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.session import open_session
+from emr_jobs.lake.tables import current_snapshot, ensure_table, publish, qualified_name
+from emr_jobs.transforms.sensor_weather import to_sensor_weather
+
+log = logging.getLogger("kpi_sensor_weather")
+
+SPEC = TABLES["sensor_weather_daily"]
+
+_SOURCE = SourceHelp(
+    behaviour="Joins each day and place with that day's weather at the nearest grid point.",
+    example="temp_humidity_kpis",
+    meaning="name of the climate table (day, latitude, longitude and measures) in ICEBERG_DB",
+)
+
+
+@dataclass(frozen=True)
+class JoinReport:
+    """Rows published, and how many of them have weather beside them."""
+
+    rows: int
+    with_weather: int
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = job_parser(JOBS["kpi_sensor_weather"], _SOURCE)
+    parser.add_argument(
+        "--weather-table", type=name_argument, default="weather_daily", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--max-distance-km",
+        type=float,
+        default=MAX_DISTANCE_KM,
+        help="weather from farther away is left out (default: %(default)s)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Join, say what was done as one JSON line on stdout, and return the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if not is_table_name(options.source):
+        parser.error(f"argument BRONZE_PATH: {options.source!r} is not the name of a table")
+    log_to_stderr()
+    try:
+        spark = open_session(JOBS["kpi_sensor_weather"].name, options.warehouse)
+        try:
+            report = join(spark, options)
+        finally:
+            spark.stop()
+    except LakeError as error:
+        log.error("%s", error)
+        return 1
+    sys.stdout.write(json.dumps(asdict(report)) + "\n")
+    return 0
+
+
+def join(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
+    """Publish the join; a run that lost to a concurrent one starts over once.
+
+    Raises:
+        LakeError: a table is missing or cannot be written.
+    """
+    try:
+        return _join_once(spark, options)
+    except ConcurrentPublishError as error:
+        log.warning("%s: starting over", error)
+        return _join_once(spark, options)
+
+
+def _join_once(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
+    target = qualified_name(options.database, options.table)
+    ensure_table(spark, target, SPEC)
+    base = current_snapshot(spark, target)
+    climate = _existing(spark, qualified_name(options.database, options.source))
+    weather = _existing(spark, qualified_name(options.database, options.weather_table))
+    rows = to_sensor_weather(climate, weather, options.max_distance_km)
+    publish(target, rows, SPEC, base)
+    published = spark.table(target)
+    return JoinReport(published.count(), published.where("weather_temperature_avg IS NOT NULL").count())
+
+
+def _existing(spark: SparkSession, name: str) -> DataFrame:
+    if not spark.catalog.tableExists(name):
+        raise LakeError(f"There is no table {name}: its job has to run first")
+    return spark.table(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Replacing some days of a table that is partitioned by month, and only if they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from config.tables import TableSpec
+from emr_jobs.lake.tables import current_snapshot, publish
+
+
+def replace_days(
+    spark: SparkSession, name: str, rows: DataFrame, spec: TableSpec, day_column: str, days: Iterable[date]
+) -> bool:
+    """Make ``rows`` all that the table has of ``days``, in one commit; whether there was anything to do.
+
+    Iceberg replaces whole files, so the other days of their months are written again as they are.
+
+    Raises:
+        ConcurrentPublishError: somebody else committed to the table in between.
+    """
+    wanted = sorted(days)
+    base = current_snapshot(spark, name)
+    is_replaced = F.col(day_column).isin([F.lit(day) for day in wanted])
+    columns = spec.column_names
+    current = spark.table(name)
+    after = rows.where(is_replaced).select(*columns)
+    if base is not None and _are_equal(current.where(is_replaced), after, spec):
+        return False
+    in_months = reduce(Column.__or__, (_in_month(day_column, month) for month in _months(wanted)))
+    untouched = current.where(in_months & ~is_replaced).select(*columns)
+    publish(name, untouched.unionByName(after), spec, base, replaced=in_months)
+    return True
+
+
+def with_stamp(
+    rows: DataFrame, current: DataFrame, spec: TableSpec, now: datetime, version: str
+) -> DataFrame:
+    """Add processed_at and processing_version: of the current row where nothing else changed, else new ones.
+
+    ``current`` is what the table holds; rows are matched by the specification's key.
+    """
+    stamps = ("processed_at", "processing_version")
+    compared = [column for column in spec.column_names if column not in (*spec.key, *stamps)]
+    known = current.select(
+        *spec.key,
+        F.struct(*compared).alias("known_row"),
+        F.col("processed_at").alias("known_at"),
+        F.col("processing_version").alias("known_version"),
+    )
+    is_same = (F.col("known_version") == version) & F.col("known_row").eqNullSafe(F.struct(*compared))
+    return (
+        rows.join(known, list(spec.key), "left")
+        .withColumn("processed_at", F.when(is_same, F.col("known_at")).otherwise(F.lit(now)))
+        .withColumn("processing_version", F.lit(version))
+        .drop("known_row", "known_at", "known_version")
+    )
+
+
+def _are_equal(before: DataFrame, after: DataFrame, spec: TableSpec) -> bool:
+    row = F.struct(*spec.column_names)
+    old = before.select(*spec.key, row.alias("old"))
+    new = after.select(*spec.key, row.alias("new"))
+    differing = old.join(new, list(spec.key), "full_outer").where(~F.col("old").eqNullSafe(F.col("new")))
+    return differing.isEmpty()
+
+
+def _months(days: Iterable[date]) -> list[date]:
+    return sorted({day.replace(day=1) for day in days})
+
+
+def _in_month(day_column: str, month: date) -> Column:
+    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return (F.col(day_column) >= F.lit(month)) & (F.col(day_column) < F.lit(following))

@@ -1,0 +1,1 @@
+"""Fetching the weather grid: plan, budget, client, raw landing, gap ledger. No Spark in here."""

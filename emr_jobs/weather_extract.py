@@ -1,0 +1,71 @@
+"""EMR step: what is missing of the grid's daily weather, from Open-Meteo into the raw landing.
+
+BRONZE_PATH is the landing, s3://BRONZE/raw/openmeteo/; the other arguments are those of every job
+and not used. Runs without a Spark session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from config.jobs import JOBS
+from config.weather import WeatherSettings
+from emr_jobs.edge.arguments import SourceHelp, job_parser
+from emr_jobs.edge.weather import (
+    Landing,
+    add_bookkeeping_options,
+    add_range_options,
+    add_service_options,
+    log_to_stderr,
+    wish_of,
+)
+from emr_jobs.weather.extract import ExtractError
+from emr_jobs.weather.planner import RangeError
+
+log = logging.getLogger("weather_extract")
+
+_SOURCE = SourceHelp(
+    behaviour="Asks only for what is missing, lands a day's file whole or not at all.",
+    example="s3://my-bronze/raw/openmeteo/",
+    meaning="the raw landing, a folder in S3; checkpoint and ledgers lie in checkpoints/ of its bucket",
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = job_parser(JOBS["weather_extract"], _SOURCE)
+    add_bookkeeping_options(parser)
+    add_service_options(parser)
+    add_range_options(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fetch, say what was done as one JSON line on stdout, and return the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    log_to_stderr()
+    try:
+        landing = Landing.open(options.source, options.region, options.checkpoint_store)
+    except ValueError as error:
+        parser.error(str(error))
+    settings = WeatherSettings(options.api_url, options.api_key_parameter)
+    extract = landing.extract(settings, landing.budget())
+    try:
+        report = extract.run(wish_of(options))
+    except RangeError as error:
+        parser.error(str(error))
+    except ExtractError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        extract.client.close()
+    sys.stdout.write(report.as_json() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
