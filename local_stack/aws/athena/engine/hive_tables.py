@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from local_stack.aws.athena import storage
@@ -16,11 +19,35 @@ from local_stack.aws.athena.engine.typenames import hive_type
 from local_stack.aws.athena.engine.types import Kind, SqlType, quote, text
 from local_stack.aws.athena.storage import NoSuchBucketError, StoredFile
 
-Partitions = dict[str, tuple[str, ...]]
-"""Folder (with a slash behind it) → the values of the partition keys."""
-
 _DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER = r"'^(.*/)'"
+_NO_FILE = "CAST('' AS VARCHAR) AS filename"
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """How a file's name tells the values of the partition keys.
+
+    ``pattern`` is a regular expression with a group per key; where the folders follow no pattern,
+    ``folders`` (with a slash behind them) lead to their values. DuckDB applies either to the names
+    before it opens files, so that a filter prunes them.
+    """
+
+    pattern: str | None = None
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def value(self, index: int) -> str:
+        """SQL of the value of a key, by its place."""
+        if self.pattern is not None:
+            found = f"regexp_extract(filename, {text(self.pattern)}, {index + 1})"
+        else:
+            entries = ", ".join(
+                f"{text(folder)}: {text(values[index])}" for folder, values in self.folders.items()
+            )
+            found = (
+                f"CAST(MAP {{{entries}}} AS MAP(VARCHAR, VARCHAR))[regexp_extract(filename, {_FOLDER}, 1)]"
+            )
+        return f"nullif({found}, {text(_DEFAULT_PARTITION)})"
 
 
 def column_types(columns: tuple[GlueColumn, ...]) -> list[tuple[str, SqlType]]:
@@ -51,7 +78,7 @@ def table_relation(catalog: Catalog, table: GlueTable, alias: str, now: datetime
         source = _scan([file.uri for file in files], data)
     else:
         nothing = [f"CAST(NULL AS {type_.duckdb}) AS {quote(name)}" for name, type_ in data]
-        source = f"(SELECT {', '.join([*nothing, 'CAST(NULL AS VARCHAR) AS filename'])} WHERE FALSE)"
+        source = f"(SELECT {', '.join([*nothing, _NO_FILE])} WHERE FALSE)"
     listed = ", ".join(f"{sql} AS c{index}" for index, (_, _, sql) in enumerate(columns))
     fields = (
         Field(name, type_, f"{alias}.c{index}", (table.database, table.name), is_hidden=name == "$path")
@@ -78,14 +105,7 @@ def _column(name: str, type_: SqlType) -> str:
 
 
 def _key(index: int, type_: SqlType, partitions: Partitions) -> str:
-    """A partition key's value, by the file's folder; DuckDB prunes the files by it."""
-    if not partitions:
-        return f"CAST(NULL AS {type_.duckdb})"
-    entries = ", ".join(
-        f"{text(folder)}: {'NULL' if values[index] == _DEFAULT_PARTITION else text(values[index])}"
-        for folder, values in partitions.items()
-    )
-    value = f"CAST(MAP {{{entries}}} AS MAP(VARCHAR, VARCHAR))[regexp_extract(filename, {_FOLDER}, 1)]"
+    value = partitions.value(index)
     return value if type_.kind is Kind.VARCHAR else f"CAST({value} AS {type_.duckdb})"
 
 
@@ -93,7 +113,9 @@ def find_files(catalog: Catalog, table: GlueTable, now: datetime) -> tuple[Parti
     """The table's partitions that hold files, and the files."""
     try:
         if not table.partition_keys:
-            return {}, [file for file in storage.list_files(_folder(table.location)) if _is_data(file)]
+            return Partitions(), [
+                file for file in storage.list_files(_folder(table.location)) if _is_data(file)
+            ]
         if is_enabled(table.parameters):
             return _projected(table, now)
         return _registered(catalog, table)
@@ -114,32 +136,49 @@ def _is_data(file: StoredFile) -> bool:
 
 def _projected(table: GlueTable, now: datetime) -> tuple[Partitions, list[StoredFile]]:
     keys = tuple(key.name for key in table.partition_keys)
-    default = _folder(table.location) + "/".join(f"{key}=${{{key}}}" for key in keys)
-    template = table.parameters.get("storage.location.template") or default
+    template = table.parameters.get("storage.location.template") or _hive_template(table)
     prefix, pattern = location_pattern(template, keys)
     tests = {key: accepted_values(table.parameters, key, now) for key in keys}
-    partitions: Partitions = {}
     files = []
     for file in storage.list_files(prefix):
         match = pattern.match(file.uri)
-        if match is None or not _is_data(file):
-            continue
-        if all(tests[key](match[key]) for key in keys):
-            partitions[file.uri.rpartition("/")[0] + "/"] = tuple(match[key] for key in keys)
+        if match and _is_data(file) and all(tests[key](match[key]) for key in keys):
             files.append(file)
-    return partitions, files
+    is_in_order = tuple(pattern.groupindex) == keys
+    if is_in_order:
+        return Partitions(pattern=f"^{pattern.pattern}"), files
+    return Partitions(folders=_folders(files, pattern, keys)), files
+
+
+def _hive_template(table: GlueTable) -> str:
+    return _folder(table.location) + "/".join(f"{key.name}=${{{key.name}}}" for key in table.partition_keys)
+
+
+def _folders(
+    files: list[StoredFile], pattern: re.Pattern[str], keys: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    matches = {file.uri.rpartition("/")[0] + "/": pattern.match(file.uri) for file in files}
+    return {folder: tuple(match[key] for key in keys) for folder, match in matches.items() if match}
 
 
 def _registered(catalog: Catalog, table: GlueTable) -> tuple[Partitions, list[StoredFile]]:
-    partitions: Partitions = {}
+    keys = tuple(key.name for key in table.partition_keys)
+    _, pattern = location_pattern(_hive_template(table), keys)
+    folders: dict[str, tuple[str, ...]] = {}
     files = []
     listings: dict[str, list[StoredFile]] = {}
+    follows_pattern = True
     for partition in catalog.partitions(table):
         folder = _folder(partition.location)
+        match = pattern.fullmatch(folder)
+        follows_pattern &= match is not None and match.groups() == partition.values
         root = _folder(table.location) if folder.startswith(_folder(table.location)) else folder
-        listings.setdefault(root, storage.list_files(root))
+        if root not in listings:
+            listings[root] = storage.list_files(root)
         for file in listings[root]:
             if file.uri.startswith(folder) and _is_data(file):
-                partitions[file.uri.rpartition("/")[0] + "/"] = partition.values
+                folders[file.uri.rpartition("/")[0] + "/"] = partition.values
                 files.append(file)
-    return partitions, files
+    return Partitions(pattern=f"^{pattern.pattern}") if follows_pattern else Partitions(
+        folders=folders
+    ), files

@@ -131,6 +131,21 @@ def test_registered_partitions(athena: Athena):
     assert athena.rows(f"SHOW PARTITIONS {name}") == [("year=2023/zone=a",), ("year=2024/zone=b",)]
 
 
+def test_partitions_in_the_order_of_their_keys_alone(athena: Athena):
+    name = "swapped"
+    parameters = {
+        "projection.enabled": "true",
+        "projection.zone.type": "injected",
+        "projection.n.type": "integer",
+        "projection.n.range": "0,9",
+        "storage.location.template": f"{athena.location}/{name}/${{n}}/of-${{zone}}/",
+    }
+    athena.create_hive_table(name, {"x": "bigint"}, {"zone": "string", "n": "int"}, parameters)
+    assert athena.rows(f"SELECT zone, n, x FROM {name}") == []
+    athena.put_parquet(f"{name}/7/of-a/f.parquet", pa.table({"x": [1]}))
+    assert athena.rows(f"SELECT zone, n + 1, x FROM {name} WHERE zone = 'a' AND n = 7") == [("a", "8", "1")]
+
+
 def test_a_table_without_partitions(athena: Athena):
     athena.create_hive_table("plain", {"N": "bigint", "x": "double", "t": "timestamp"})
     assert athena.rows("SELECT count(*) FROM plain") == [("0",)]
