@@ -80,7 +80,6 @@ EMR_ROLES = StackSpec(
         "LogsBucket": OutputOf("buckets", "LogsBucket"),
         "DatabaseName": OutputOf("catalog", "DatabaseName"),
     },
-    by_environment=False,
 )
 NETWORK = StackSpec(
     "network",
@@ -101,6 +100,22 @@ EMR_CLUSTER = StackSpec(
     },
 )
 
+ACCESS = StackSpec(
+    "access",
+    "access_roles.yaml",
+    "Roles of producers, Airflow and analysts",
+    {
+        "StreamArn": OutputOf("streaming", "StreamArn"),
+        "BronzeBucket": OutputOf("buckets", "BronzeBucket"),
+        "IcebergBucket": OutputOf("buckets", "IcebergBucket"),
+        "ScriptsBucket": OutputOf("buckets", "ScriptsBucket"),
+        "LogsBucket": OutputOf("buckets", "LogsBucket"),
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+        "WorkgroupName": OutputOf("athena", "WorkgroupName"),
+        "ServiceRoleArn": OutputOf("emr-roles", "ServiceRoleArn"),
+        "MachineRoleArn": OutputOf("emr-roles", "MachineRoleArn"),
+    },
+)
 CHECKPOINTS = StackSpec(
     "checkpoints",
     "checkpoints.yaml",
@@ -134,6 +149,7 @@ STACKS: tuple[StackSpec, ...] = (
     EMR_ROLES,
     NETWORK,
     EMR_CLUSTER,
+    ACCESS,
     CHECKPOINTS,
     MONITORING,
     BUDGET,

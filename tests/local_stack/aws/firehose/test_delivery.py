@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -158,9 +159,21 @@ class Lake:
 
 
 def role(aws: EmulatedAws) -> str:
-    """ARN of the delivery's role."""
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:iam::{account}:role/FirehoseDeliveryRole"
+    """ARN of a role in which Firehose may do what these tests want of it."""
+    iam, name = aws.client("iam"), "TestDeliveryRole"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "firehose.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    actions = ["glue:GetTableVersions", "kinesis:*", "logs:PutLogEvents", "s3:PutObject"]
+    grant = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        iam.put_role_policy(
+            RoleName=name, PolicyName="deliver", PolicyDocument=json.dumps({"Statement": [grant]})
+        )
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 @pytest.fixture
