@@ -14,17 +14,10 @@ class AccessDeniedError(PermissionError):
 
     code = "AccessDeniedException"
 
-    def __init__(self, who: str, access: Access, decision: Decision = Decision.NOT_ALLOWED) -> None:
+    def __init__(self, who: str, access: Access, reason: str = "") -> None:
         self.access = access
-        reason = (
-            "with an explicit deny in an identity-based policy"
-            if decision is Decision.DENIED
-            else f"because no identity-based policy allows the {access.action} action"
-        )
-        super().__init__(
-            f"User: {who} is not authorized to perform: {access.action} on resource: {access.resource} "
-            f"{reason}"
-        )
+        what = f"{access.action} on resource: {access.resource}"
+        super().__init__(f"User: {who} is not authorized to perform: {what}{reason}")
 
 
 def require(*accesses: Access) -> None:
@@ -49,7 +42,13 @@ def require_for(session: RoleSession, accesses: Iterable[Access]) -> None:
         decision = decide(documents, access)
         records.note(session.role_arn, access, decision)
         if decision is not Decision.ALLOWED:
-            raise AccessDeniedError(session.arn, access, decision)
+            raise AccessDeniedError(session.arn, access, _reason(access, decision))
+
+
+def _reason(access: Access, decision: Decision) -> str:
+    if decision is Decision.DENIED:
+        return " with an explicit deny in an identity-based policy"
+    return f" because no identity-based policy allows the {access.action} action"
 
 
 def check_trust(role_arn: str, kind: str, principals: Iterable[str], access: Access, who: str) -> None:
@@ -69,9 +68,8 @@ def check_trust(role_arn: str, kind: str, principals: Iterable[str], access: Acc
     ]
     # A trust policy names no resource: it is the role's own.
     relevant = Access("*", "*", access.context)
-    decision = judge((statement.about_its_owner() for statement in statements), relevant)
-    if decision is not Decision.ALLOWED:
-        raise AccessDeniedError(who, access, decision)
+    if judge((statement.about_its_owner() for statement in statements), relevant) is not Decision.ALLOWED:
+        raise AccessDeniedError(who, access)
 
 
 def service_session(role_arn: str, service: str, session_name: str, source_arn: str) -> RoleSession:

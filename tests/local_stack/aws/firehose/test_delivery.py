@@ -158,6 +158,11 @@ class Lake:
         return len(self.rows()) + len(self.failures()) >= count
 
 
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def role(aws: EmulatedAws) -> str:
     """ARN of a role in which Firehose may do what these tests want of it."""
     iam, name = aws.client("iam"), "TestDeliveryRole"
@@ -169,10 +174,8 @@ def role(aws: EmulatedAws) -> str:
     actions = ["glue:GetTableVersions", "kinesis:*", "logs:PutLogEvents", "s3:PutObject"]
     grant = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-        iam.put_role_policy(
-            RoleName=name, PolicyName="deliver", PolicyDocument=json.dumps({"Statement": [grant]})
-        )
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="deliver", PolicyDocument=policy(grant))
     return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
