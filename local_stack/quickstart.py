@@ -37,6 +37,7 @@ from ops.deployment.errors import DeployError
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRFLOW_READY_SECONDS = 180
+LOG_COLUMNS = "120"
 DISORDERS = ("late", "duplicates", "corrupt")
 
 WELCOME = """
@@ -248,6 +249,8 @@ class QuickStart:
 def main() -> int:
     """Run the quick start; 1 with a message if anything is wrong, 130 after Ctrl-C."""
     options = parse_arguments()
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", LOG_COLUMNS)  # rich would wrap a log at 80
     console = Console()
 
     def interrupt(*_: object) -> None:
