@@ -15,9 +15,10 @@ from config.tables import TableSpec
 from emr_jobs.edge.arguments import JobArguments, job_parser, parse_job_arguments
 from emr_jobs.edge.report import RunReport
 from emr_jobs.lake.bronze import read_bronze, read_events_table
-from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.publish import publish, replacing, start_over
 from emr_jobs.lake.session import open_session
-from emr_jobs.lake.tables import current_snapshot, ensure_table, publish, qualified_name
+from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
 from emr_jobs.transforms.outcomes import to_counted_fields, with_outcome
 
 logger = logging.getLogger(__name__)
@@ -73,16 +74,12 @@ def main(kpi: KpiJob, argv: Sequence[str] | None = None) -> int:
 
 
 def run(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
-    """Compute and publish; a run that lost to a concurrent one starts over once, from what is there then.
+    """Compute and publish; a run that lost to a concurrent one starts over, from what is there then.
 
     Raises:
         LakeError: a table cannot be written; the message says why.
     """
-    try:
-        return _run_once(spark, kpi, arguments)
-    except ConcurrentPublishError as error:
-        logger.warning("%s: starting over", error)
-        return _run_once(spark, kpi, arguments)
+    return start_over(lambda: _run_once(spark, kpi, arguments))
 
 
 def _run_once(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
@@ -105,11 +102,13 @@ def _run_once(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunR
             logger.warning("%s holds no rows: tables are left as they are", arguments.source)
             return report
         counted = rollup.where(F.col("outcome").isNull())
-        for name, table in targets.items():
-            publish(name, table.from_rollup(counted), table.spec, bases[name])
+        published = {
+            name: publish(spark, name, replacing(table.from_rollup(counted), table.spec), base=bases[name])
+            for name, table in targets.items()
+        }
     finally:
         rollup.unpersist()
-    return replace(report, published={name: current_snapshot(spark, name) for name in targets})
+    return replace(report, published=published)
 
 
 def read_events(spark: SparkSession, arguments: JobArguments) -> DataFrame | None:

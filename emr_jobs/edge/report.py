@@ -25,7 +25,7 @@ class RunReport:
     unique_rows: int
     duplicates: int
     rejected: dict[str, int]
-    published: dict[str, Snapshot | None] = field(default_factory=dict)
+    published: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
     def of_rows(cls, job: str, source: str, rows_by_outcome: Mapping[str | None, int]) -> RunReport:

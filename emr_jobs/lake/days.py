@@ -10,7 +10,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.tables import TableSpec
-from emr_jobs.lake.tables import current_snapshot, publish
+from emr_jobs.lake.publish import publish, replacing
+from emr_jobs.lake.tables import current_snapshot
 
 
 def replace_days(
@@ -33,7 +34,7 @@ def replace_days(
         return False
     in_months = reduce(Column.__or__, (_in_month(day_column, month) for month in _months(wanted)))
     untouched = current.where(in_months & ~is_replaced).select(*columns)
-    publish(name, untouched.unionByName(after), spec, base, replaced=in_months)
+    publish(spark, name, replacing(untouched.unionByName(after), spec, in_months), base=base)
     return True
 
 
