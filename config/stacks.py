@@ -69,6 +69,16 @@ ATHENA = StackSpec(
     "Workgroup of the analysts",
     {"LogsBucket": OutputOf("buckets", "LogsBucket")},
 )
+QUERIES = StackSpec(
+    "queries",
+    "athena_queries.yaml",
+    "Saved queries of the analysts",
+    {
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+        "WorkgroupName": OutputOf("athena", "WorkgroupName"),
+    },
+    by_environment=False,
+)
 EMR_ROLES = StackSpec(
     "emr-roles",
     "emr_roles.yaml",
@@ -146,6 +156,7 @@ STACKS: tuple[StackSpec, ...] = (
     CATALOG,
     STREAMING,
     ATHENA,
+    QUERIES,
     EMR_ROLES,
     NETWORK,
     EMR_CLUSTER,

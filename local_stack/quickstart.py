@@ -31,6 +31,7 @@ import httpx
 from rich.console import Console
 
 from config import names
+from config.environments import PROFILES
 from local_stack.airflow_server import PASSWORD, USER, AirflowApi, AirflowServer
 from local_stack.environment import deploy_stacks, enter
 from local_stack.ports import PortError, check_free, read_ports
@@ -68,6 +69,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--fresh", action="store_true", help="forget earlier events, tables and runs first")
     parser.add_argument(
         "--state", type=Path, default=ROOT / ".local", metavar="DIR", help="where state is kept (.local)"
+    )
+    parser.add_argument(
+        "--environment", choices=PROFILES, default="dev", help="whose sizes and schedule (default: dev)"
     )
     events = parser.add_argument_group("events of --once (see kinesis/producer.py --help)")
     events.add_argument("--count", type=int, default=20_000, help="events to send (default: %(default)s)")
@@ -206,7 +210,7 @@ class QuickStart:
         with self.stages.stage("emulated AWS", self.ports.aws_url):
             self.supervisor.start(Service("aws", aws, ready_url=f"{self.ports.aws_url}/_local/health"))
         with self.stages.stage("CloudFormation stacks"), self.supervisor.log_path("deploy").open("w") as log:
-            deploy_stacks(self.env_file, Console(file=log, width=120))
+            deploy_stacks(self.env_file, self.options.environment, Console(file=log, width=120))
 
     def _start_airflow(self, migration: Future[None]) -> None:
         """Start the four processes and wait until the DAG can be triggered."""
