@@ -23,9 +23,9 @@ EVIDENCE = ROOT / "tests" / "chain" / "role_actions.json"
 _HEADER = """\
 # Roles
 
-Written by `python -m ops.role_docs > docs/roles.md` from `cloudformation/` and `tests/chain/role_actions.json`;
-a test holds them together. The emulated AWS judges every request by these policies, as they are deployed. The
-chain's tests record what each role asks for and judge it again without each action: one that nobody needs
+Written by `python -m ops.role_docs > docs/roles.md` from the templates and the chain's `role_actions.json`;
+tests hold the three together. The emulated AWS judges every request by these policies, as they are deployed.
+The chain's tests record what each role asks for and judge it again without each action: one that nobody needs
 fails them, but for those whose reason stands here in place of a test.
 
 `test` / `test` and the keys of IAM users are an administrator's in the emulation. To work in a role there:
@@ -89,8 +89,8 @@ def render() -> str:
         if managed := properties.get("ManagedPolicyArns"):
             policies = ", ".join(_resource(arn) for arn in managed)
             sections.append(
-                f"\nBesides AWS's own {policies}: the calls to EC2 by which EMR makes machines. The emulated EMR "
-                "makes none.\n"
+                f"\nBesides AWS's own {policies}: the calls to EC2 by which EMR makes machines, which the "
+                "emulation does not make.\n"
             )
         sections.append("\n| action | on | needed by |\n|---|---|---|\n")
         for condition, statement in _statements(properties):
