@@ -287,14 +287,13 @@ CHANGES = {
 
 
 def resources_and_states(deployed: Deployed) -> dict[str, str]:
-    """Physical ids with the states of their stacks, but for saved queries, which are never changed in place."""
+    """Physical ids with the states of their stacks; no saved queries: they are never changed in place."""
     cloudformation = deployed.cloudformation
+    states = {each["StackName"]: each["StackStatus"] for each in cloudformation.describe_stacks()["Stacks"]}
     return {
-        resource["PhysicalResourceId"]: stack["StackStatus"]
-        for stack in cloudformation.describe_stacks()["Stacks"]
-        for resource in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
+        resource["PhysicalResourceId"]: state
+        for stack, state in states.items()
+        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
         if resource["ResourceType"] != "AWS::Athena::NamedQuery"
     }
 
