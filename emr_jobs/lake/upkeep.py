@@ -75,7 +75,7 @@ def _expire_rows(spark: SparkSession, name: str, column: str, before: datetime) 
     rows = spark.table(name).where(condition).count()
     if rows:
         table = load_table(spark, name)
-        known = json.loads(table.properties().get(EXPIRED_PROPERTY, "{}"))
+        known = json.loads(table.properties().get(EXPIRED_PROPERTY) or "{}")
         expired = {"rows": known.get("rows", 0) + rows, "before": before.isoformat()}
         publish(
             spark,

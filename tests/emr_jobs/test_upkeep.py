@@ -57,9 +57,9 @@ def test_files_are_joined_and_snapshots_go_but_those_that_readers_need(silver: S
     reflected = silver.current()
     for row in rows[4:]:
         silver.append(row)
-    later = datetime.now(UTC) + timedelta(days=20)
+    specs = [replace(spec, upkeep=Upkeep(snapshot_days=0)) for spec in (EVENTS, KPI)]
 
-    (events, _) = maintain(lake.spark, [EVENTS, KPI], plan(lake, later))
+    (events, _) = maintain(lake.spark, specs, plan(lake, datetime.now(UTC)))
 
     assert (events.before.files, events.after.files) == (7, 1)
     assert events.after.bytes < events.before.bytes
@@ -76,7 +76,7 @@ def test_files_are_joined_and_snapshots_go_but_those_that_readers_need(silver: S
     require_truth(lake, rows, EVENT_GEO)
 
     reflected = silver.current()
-    maintain(lake.spark, [EVENTS, KPI], plan(lake, later))
+    maintain(lake.spark, specs, plan(lake, datetime.now(UTC)))
     assert lake.snapshots("clickstream_events")[0] == reflected
     assert not any("full" in work for work in run_job(lake, EVENT_GEO).work.values())
 

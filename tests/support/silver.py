@@ -79,7 +79,8 @@ class Silver:
     def append(self, *rows: dict[str, Any]) -> int:
         """Add rows."""
         self._view(rows)
-        self.sql("INSERT INTO {name} SELECT * FROM changes ORDER BY event_time")
+        columns = ", ".join(f"`{column}`" for column in self.lake.spark.table(self.name).columns)
+        self.sql(f"INSERT INTO {{name}} SELECT {columns} FROM changes ORDER BY event_time")
         return self.current()
 
     def merge(self, *rows: dict[str, Any]) -> int:
