@@ -198,7 +198,7 @@ def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: Loca
     assert (state, tasks["kpi_sensor_health"]) == ("failed", "failed")
     denied = [each for each in local_stack.role_requests() if each.decision is Decision.DENIED]
     assert {each.access.action for each in denied} == {"glue:UpdateTable"}
-    assert "is not authorized to perform: glue:UpdateTable" in local_stack.newest_step_log("stderr")
+    assert "is not authorized to perform: glue:UpdateTable" in local_stack.task_log("kpi_sensor_health")
     assert kpi_tables_in_athena(local_stack) == before
 
 

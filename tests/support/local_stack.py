@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import signal
@@ -206,18 +205,12 @@ class LocalStack:
         parts = [body for key, body in self._objects("manifests/") if key.endswith(".parquet")]
         return sum(pq.read_metadata(io.BytesIO(part)).num_rows for part in parts)
 
-    def newest_step_log(self, stream: str) -> str:
-        """A stream (stdout, stderr, controller) of the step that ended last."""
-        s3, bucket = self.client("s3"), self.environment["LOGS_BUCKET"]
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="emr-logs/")
-        logs = [
-            each
-            for page in pages
-            for each in page.get("Contents", [])
-            if "/steps/" in each["Key"] and each["Key"].endswith(f"/{stream}.gz")
-        ]
-        newest = max(logs, key=lambda each: each["LastModified"])["Key"]
-        return gzip.decompress(s3.get_object(Bucket=bucket, Key=newest)["Body"].read()).decode()
+    def task_log(self, task_id: str) -> str:
+        """The log of a task's last attempt."""
+        logs = (self.state_dir / "airflow" / "logs").glob(
+            f"dag_id=*/run_id=*/task_id={task_id}/attempt=?.log"
+        )
+        return max(logs, key=lambda log: log.stat().st_mtime).read_text()
 
     def _objects(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         s3, bucket = self.client("s3"), self.environment["BRONZE_BUCKET"]
