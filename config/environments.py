@@ -11,7 +11,8 @@ class EnvironmentProfile:
     """Sizes, schedules and retentions of one environment.
 
     ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
-    ``schedule`` is cron in UTC, or None for runs by hand only; retentions are in days.
+    ``schedule`` is cron in UTC, or None for runs by hand only. Retentions are in days, the stream's
+    in hours: that long Firehose may still deliver what the stream received.
     """
 
     emr_core_nodes: int
@@ -19,6 +20,7 @@ class EnvironmentProfile:
     schedule: str | None
     log_retention_days: int
     data_retention_days: int
+    stream_retention_hours: int
     checkpoint_store: Literal["s3", "dynamodb"]
     s3_access_logging: bool
 
@@ -30,6 +32,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         schedule=None,
         log_retention_days=7,
         data_retention_days=90,
+        stream_retention_hours=24,
         checkpoint_store="s3",
         s3_access_logging=False,
     ),
@@ -39,6 +42,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         schedule="0 3 * * *",
         log_retention_days=90,
         data_retention_days=365,
+        stream_retention_hours=168,
         checkpoint_store="dynamodb",
         s3_access_logging=True,
     ),

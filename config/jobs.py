@@ -35,6 +35,22 @@ class Job:
         return f"{self.name}.py"
 
 
+DEFAULT_OPEN_HOURS = 48
+"""How long an hour's folder of bronze may get files: a day of stream retention, and a day of retries."""
+
+INGEST_JOB = Job(
+    name="ingest_events",
+    table="clickstream_events",
+    outputs=("clickstream_events", "clickstream_quarantine"),
+    doc="New bronze files into the table of events, once each; what is invalid into quarantine",
+    options=lambda settings: (
+        "--conversion-errors",
+        settings.conversion_errors_path,
+        "--open-hours",
+        str(settings.profile.stream_retention_hours + 24),
+    ),
+)
+
 KPI_JOBS = (
     Job(
         name="kpi_sensor_health",
@@ -91,7 +107,7 @@ WEATHER_JOBS = (
 WEATHER_CHECK = "weather_check"
 """Task on the Airflow worker, before a cluster is used for weather: ``python -m emr_jobs.weather_check``."""
 
-JOBS: dict[str, Job] = {job.name: job for job in (*KPI_JOBS, *WEATHER_JOBS)}
+JOBS: dict[str, Job] = {job.name: job for job in (INGEST_JOB, *KPI_JOBS, *WEATHER_JOBS)}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,50 @@ BRONZE_PARTITION_COLUMNS = (
     Column("hour", "string", "Arrival hour, UTC, 00 to 23"),
 )
 
+_ARRIVAL_HOUR = Column("arrival_hour", "timestamp", "Start of the UTC hour in which Firehose received it")
+_INGESTED_AT = Column("ingested_at", "timestamp", "When ingest took it in, UTC", nullable=False)
+
+SILVER = TableSpec(
+    name="clickstream_events",
+    doc="Every valid event once. Of several copies, the one with the smallest (source_file, source_row).",
+    columns=(
+        *EVENT_COLUMNS,
+        Column("event_time", "timestamp", "The timestamp as UTC time", nullable=False),
+        _ARRIVAL_HOUR,
+        Column("source_file", "string", "URI of the bronze file it was taken from", nullable=False),
+        Column("source_row", "bigint", "Its row there, from 0", nullable=False),
+        _INGESTED_AT,
+    ),
+    key=("uuid", "timestamp"),
+    partition=("days(event_time)",),
+    sort=("sensor_id", "timestamp"),
+    properties=(("write.summary.partition-limit", "100000"),),  # Readers learn from it which days changed.
+)
+
+QUARANTINE = TableSpec(
+    name="clickstream_quarantine",
+    doc="What was delivered but is no valid event, or says otherwise than the event of the same identity.",
+    columns=(
+        Column("source_file", "string", "URI of the delivered file", nullable=False),
+        Column("source_row", "bigint", "Its row there, from 0; of a text file its line", nullable=False),
+        Column(
+            "reason",
+            "string",
+            "A reason of config/events.py, or Firehose's error code for a failed conversion",
+            nullable=False,
+        ),
+        Column("raw", "string", "The event as JSON; of a failed conversion the record's bytes as base64"),
+        _ARRIVAL_HOUR,
+        Column("state", "string", "open, or replayed", nullable=False),
+        Column("correction", "string", "The event as JSON that was replayed instead"),
+        Column("replayed_at", "timestamp", "When it was replayed, UTC"),
+        _INGESTED_AT,
+    ),
+    key=("source_file", "source_row"),
+    partition=("reason",),
+    sort=("source_file", "source_row"),
+)
+
 _LATITUDE = Column("latitude", "double", "Degrees, rounded to 6 decimals", nullable=False)
 _LONGITUDE = Column("longitude", "double", "Degrees, rounded to 6 decimals", nullable=False)
 _DAY = Column("day", "date", "UTC date of the measurement", nullable=False)
@@ -118,4 +162,6 @@ KPI_TABLES = (
 )
 """The five KPI tables, in the order in which they are shown."""
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (BRONZE, *KPI_TABLES, *WEATHER_TABLES)}
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (BRONZE, SILVER, QUARANTINE, *KPI_TABLES, *WEATHER_TABLES)
+}
