@@ -51,24 +51,32 @@ INGEST_JOB = Job(
     ),
 )
 
+
+def _events_table(settings: Settings) -> str:
+    return INGEST_JOB.table
+
+
 KPI_JOBS = (
     Job(
         name="kpi_sensor_health",
         table="sensor_health",
         outputs=("sensor_health", "status_health"),
         doc="Faulty share per sensor, sensors per status",
+        source=_events_table,
     ),
     Job(
         name="kpi_temp_humidity",
         table="temp_humidity_kpis",
         outputs=("temp_humidity_kpis",),
         doc="Climate per day and place",
+        source=_events_table,
     ),
     Job(
         name="kpi_event_geo",
         table="event_geo_kpis",
         outputs=("event_geo_kpis_events", "event_geo_kpis_faulty_geo"),
         doc="Events per day and type, faulty events per place",
+        source=_events_table,
     ),
 )
 

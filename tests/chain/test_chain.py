@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import httpx
 import pyarrow.parquet as pq
@@ -125,14 +126,15 @@ def test_a_bad_run_parameter_is_refused(local_stack: LocalStack):
 def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: LocalStack):
     before = kpi_tables_in_athena(local_stack)
     s3, bucket = local_stack.client("s3"), local_stack.environment["BRONZE_BUCKET"]
-    key = "clickstream/dt=2026-01-01/hour=00/not-parquet.parquet"
+    key = f"clickstream/{datetime.now(UTC):dt=%Y-%m-%d/hour=%H}/not-parquet.parquet"
     s3.put_object(Bucket=bucket, Key=key, Body=b"this is not a Parquet file")
     try:
-        state, tasks = local_stack.run_dag({"jobs": ["kpi_event_geo"]})
+        state, tasks = local_stack.run_dag({"jobs": ["ingest_events", "kpi_event_geo"]})
     finally:
         s3.delete_object(Bucket=bucket, Key=key)
     assert state == "failed"
-    assert tasks["kpi_event_geo"] == "failed"
+    assert tasks["ingest_events"] == "failed"
+    assert tasks["kpi_event_geo"] == "upstream_failed"
     assert tasks["terminate_cluster"] == "success"
     assert local_stack.live_clusters() == []
     assert kpi_tables_in_athena(local_stack) == before

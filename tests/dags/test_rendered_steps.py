@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from config.jobs import JOBS, KPI_JOBS, WEATHER_CHECK, Job, weather_check_arguments
 from config.project_config import Settings
-from emr_jobs import kpi_sensor_weather, weather_check, weather_extract, weather_transform
+from emr_jobs import ingest_events, kpi_sensor_weather, weather_check, weather_extract, weather_transform
 from emr_jobs.edge.arguments import job_parser
 from tests.support.task_runner import TaskRunner
 
@@ -33,6 +33,7 @@ def prepared(run: TaskRunner) -> TaskRunner:
 
 
 PARSERS = {
+    "ingest_events": ingest_events.build_parser(),
     **{job.name: job_parser(job) for job in KPI_JOBS},
     "weather_extract": weather_extract.build_parser(),
     "weather_transform": weather_transform.build_parser(),
@@ -40,7 +41,8 @@ PARSERS = {
 }
 
 SOURCES = {
-    **{job.name: "s3://test-bronze/clickstream/" for job in KPI_JOBS},
+    "ingest_events": "s3://test-bronze/clickstream/",
+    **{job.name: "clickstream_events" for job in KPI_JOBS},
     "weather_extract": "s3://test-bronze/raw/openmeteo/",
     "weather_transform": "s3://test-bronze/raw/openmeteo/",
     "kpi_sensor_weather": "temp_humidity_kpis",
@@ -61,6 +63,16 @@ def test_every_job_takes_its_rendered_arguments(prepared: TaskRunner) -> None:
         assert parsed.database == "analytics"
         assert parsed.table == job.table
         assert parsed.warehouse == "s3://test-iceberg/"
+
+
+@pytest.mark.parametrize(("environment", "hours"), [("dev", 48), ("prod", 192)])
+def test_ingest_is_told_of_failures_and_how_long_files_may_come(
+    run: TaskRunner, monkeypatch: pytest.MonkeyPatch, environment: str, hours: int
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    run.run("check_settings", "publish_bundle", "create_cluster")
+    ingest = parsed_arguments(run, JOBS["ingest_events"])
+    assert (ingest.conversion_errors, ingest.open_hours) == ("s3://test-bronze/clickstream-errors/", hours)
 
 
 def test_weather_is_told_of_days_service_and_bookkeeping(

@@ -52,7 +52,7 @@ def lake_truth(bronze_folder: Path) -> LakeTruth:
 
     def positions(condition: str) -> set[tuple[str, int]]:
         found = database.execute(f"SELECT filename, file_row_number FROM copy WHERE {condition}").fetchall()
-        return {(f"file://{file}", row) for file, row in found}
+        return {(f"file:{file}", row) for file, row in found}
 
     days = database.execute(
         "SELECT dt, count(*) FROM copy WHERE of_identity > 1 AND of_content > 1 GROUP BY dt"
