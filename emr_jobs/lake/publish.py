@@ -60,14 +60,15 @@ def publish(
     *,
     base: Snapshot | None,
     audit: Callable[[DataFrame], None] = no_audit,
-    properties: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | Callable[[int], Mapping[str, str]] | None = None,
 ) -> Snapshot:
     """Let ``write`` write to a branch of the table, and publish the branch if nobody else has published.
 
     ``write`` gets the name of the branch as a table in Spark SQL, and may commit to it any number of times
     (or not at all). ``audit`` sees all rows of the branch, and raises to stop the publish. ``base`` is what
     :func:`current_snapshot` said before the run read its state: the branch starts there. ``properties`` of
-    the table are set in the same commit as main is moved. Returns the snapshot that main is then at.
+    the table are set in the same commit as main is moved; they may be a function of the id of the snapshot
+    that main is moved to. Returns that snapshot.
 
     Raises:
         ConcurrentPublishError: somebody else published since ``base``: start over from fresh state.
@@ -87,10 +88,11 @@ def publish(
         audit(spark.table(branch_name))
         table.refresh()
         wanted = table.refs()[branch].snapshotId()
+        stated = properties(wanted) if callable(properties) else properties
         commit_point(f"{name}: publish the branch")
         _commit(
             table,
-            lambda transaction: _move_main(transaction, branch, properties or {}),
+            lambda transaction: _move_main(transaction, branch, stated or {}),
             require=lambda: _require_base(table, name, base),
             is_done=lambda: _is_in_main(table, branch, wanted),
         )

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import reduce
+from datetime import date, datetime
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.events import UUID_CONFLICT
@@ -21,6 +20,7 @@ from emr_jobs.lake.conversion_failures import read_conversion_failures
 from emr_jobs.lake.delivered import list_delivered, qualified_path
 from emr_jobs.lake.errors import AuditError
 from emr_jobs.lake.findings import JudgedCopies, SparkFindings, total_by_day
+from emr_jobs.lake.history import at_snapshot, day_ranges, within_days
 from emr_jobs.lake.ledger import DUPLICATES_PROPERTY, FILES_PROPERTY, PROPERTY, Ledger, Position, by_folder
 from emr_jobs.lake.tables import Snapshot, load_table, snapshot_of
 from emr_jobs.transforms.identity import (
@@ -141,15 +141,12 @@ class SilverLake:
         entries = failures if findings.entries is None else findings.entries.unionByName(failures)
         return SparkFindings(**{**vars(findings), "entries": entries, "failed": counts})
 
-    def _at(self, name: str, base: Snapshot) -> DataFrame:
-        return self._spark.read.option("snapshot-id", str(base.id)).table(name)
-
     def _silver_rows(self, days: Iterable[date]) -> DataFrame | None:
         """What silver holds of some days of events; None if nothing was ever written."""
         days = list(days)
         if self._silver_base is None or not days:
             return None
-        rows = self._at(self._silver, self._silver_base).where(in_days("event_time", days))
+        rows = at_snapshot(self._spark, self._silver, self._silver_base.id).where(within_days(days))
         return rows.withColumn("identity", identity_hash())
 
     def _copies(self, valid: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
@@ -158,7 +155,7 @@ class SilverLake:
         if known is not None:
             copies = copies.unionByName(_as_copies(known.join(repeated, "identity", "left_semi"), _OF_SILVER))
         if self._quarantine_base is not None:
-            entries = self._at(self._quarantine, self._quarantine_base).where(
+            entries = at_snapshot(self._spark, self._quarantine, self._quarantine_base.id).where(
                 F.col("reason") == UUID_CONFLICT
             )
             parsed = entries.select(
@@ -182,7 +179,7 @@ class SilverLake:
             if self._quarantine_base is not None:
                 files = entries.agg(F.min("source_file").alias("first"), F.max("source_file").alias("last"))
                 bounds = files.first()
-                there = self._at(self._quarantine, self._quarantine_base).where(
+                there = at_snapshot(self._spark, self._quarantine, self._quarantine_base.id).where(
                     F.col("source_file").between(bounds.first, bounds.last)
                 )
                 missing = _cache(entries.join(there, list(POSITION), "left_anti"), cached)
@@ -257,7 +254,7 @@ class SilverLake:
         same = " AND ".join(f"t.`{column}` = s.`{column}`" for column in (*IDENTITY, "event_time"))
         days = " OR ".join(
             f"(t.event_time >= TIMESTAMP '{first} 00:00:00' AND t.event_time < TIMESTAMP '{after} 00:00:00')"
-            for first, after in _ranges(findings.days)
+            for first, after in day_ranges(findings.days)
         )
         self._spark.sql(
             f"MERGE INTO {branch} t USING better_copies s ON {same} AND ({days}) "
@@ -274,7 +271,7 @@ class SilverLake:
         _require_equal(f"rows of {self._silver}", before + findings.events, branch.count())
         if not findings.days:
             return
-        rows = branch.where(in_days("event_time", findings.days))
+        rows = branch.where(within_days(findings.days))
         arrival_day = F.to_date("arrival_hour").cast("string").alias("day")
         written = rows.where(F.col("ingested_at") == F.lit(self._now)).groupBy(arrival_day).count()
         found = {row.day: row["count"] for row in written.collect()}
@@ -320,29 +317,6 @@ class SilverLake:
             base=self._silver_base,
             properties={PROPERTY: ledger.to_json()},
         )
-
-
-def in_days(time_column: str, days: Iterable[date]) -> Column:
-    """Whether a timestamp lies in one of some UTC days, as ranges that Iceberg prunes files by."""
-    time = F.col(time_column)
-    ranges = [(time >= _midnight(first)) & (time < _midnight(after)) for first, after in _ranges(days)]
-    return reduce(Column.__or__, ranges)
-
-
-def _midnight(day: date) -> Column:
-    return F.lit(f"{day.isoformat()} 00:00:00").cast("timestamp")
-
-
-def _ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Days as ranges (first, day after the last)."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(set(days)):
-        after = day + timedelta(days=1)
-        if ranges and ranges[-1][1] == day:
-            ranges[-1] = (ranges[-1][0], after)
-        else:
-            ranges.append((day, after))
-    return ranges
 
 
 def _repeated(keys: DataFrame, known: DataFrame | None) -> DataFrame:

@@ -16,7 +16,8 @@ from pyspark.sql import SparkSession
 
 from config.tables import KPI_TABLES
 from emr_jobs.edge import kpi as kpi_edge
-from emr_jobs.edge.kpi import KpiJob, parse_arguments, run
+from emr_jobs.edge.kpi import parse_arguments, run
+from emr_jobs.edge.kpi_job import KpiJob
 from emr_jobs.edge.report import RunReport
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
@@ -294,6 +295,7 @@ def test_the_report_is_one_line_of_json(lake: Lake) -> None:
         "unique_rows": 1,
         "duplicates": 1,
         "rejected": {"missing_field": 1},
+        "work": {},
         "published": {
             lake.name(table): {"rows": rows, "id": lake.snapshots(table)[-1]}
             for table, rows in (("event_geo_kpis_events", 1), ("event_geo_kpis_faulty_geo", 0))
