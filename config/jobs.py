@@ -112,10 +112,23 @@ WEATHER_JOBS = (
 )
 """In the order in which they run."""
 
+RECONCILE_JOB = Job(
+    name="reconcile",
+    table="clickstream_events",
+    outputs=("data_quality_metrics",),
+    doc="Manifests, delivered rows, events, quarantine and KPIs add up",
+    options=lambda settings: (
+        "--conversion-errors",
+        settings.conversion_errors_path,
+        "--manifests",
+        settings.manifests_path,
+    ),
+)
+
 WEATHER_CHECK = "weather_check"
 """Task on the Airflow worker, before a cluster is used for weather: ``python -m emr_jobs.weather_check``."""
 
-JOBS: dict[str, Job] = {job.name: job for job in (INGEST_JOB, *KPI_JOBS, *WEATHER_JOBS)}
+JOBS: dict[str, Job] = {job.name: job for job in (INGEST_JOB, *KPI_JOBS, *WEATHER_JOBS, RECONCILE_JOB)}
 
 
 @dataclass(frozen=True)

@@ -175,9 +175,31 @@ SENSOR_STATUS = TableSpec(
     sort=("sensor_id", "status"),
 )
 
+RECONCILED_MANIFESTS = TableSpec(
+    name="_reconciled_manifests",
+    doc="Internal: the parts of producers' manifests whose records were all found. A property of the table "
+    "says what else the last reconciliation has settled.",
+    columns=(
+        Column("part", "string", "URI of the part", nullable=False),
+        Column("acked", "bigint", "Its records: those that the stream acknowledged", nullable=False),
+        Column("reconciled_at", "timestamp", "When the last of them was found, UTC", nullable=False),
+    ),
+    key=("part",),
+    sort=("part",),
+)
+
 INTERNAL_TABLES = (SENSOR_STATUS,)
 """What jobs keep for themselves, to compute only what is new: nobody else is to rely on them."""
 
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (BRONZE, SILVER, QUARANTINE, *KPI_TABLES, *INTERNAL_TABLES, *WEATHER_TABLES)
+    spec.name: spec
+    for spec in (
+        BRONZE,
+        SILVER,
+        QUARANTINE,
+        *KPI_TABLES,
+        *INTERNAL_TABLES,
+        RECONCILED_MANIFESTS,
+        *WEATHER_TABLES,
+    )
 }

@@ -11,6 +11,7 @@
 | `weather_extract` | EMR step: what is missing of the grid's weather, into the raw landing |
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
+| `reconcile` | EMR step: every record is accounted for, from the manifests to the KPIs, or the run fails |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
@@ -35,7 +36,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, TaskGroup, TriggerRule, dag
 
 from config import names
-from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, WEATHER_JOBS, Job
+from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS, Job
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -130,13 +131,15 @@ def clickstream_emr_kpis() -> None:
         landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
+    counted, reconcile = _gate("events_counted"), step_of(RECONCILE_JOB)
+
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    steps >> create >> [ingest, kpis, extract, transform, join]
-    ingest >> ingested >> kpis
+    steps >> create >> [ingest, kpis, extract, transform, join, reconcile]
+    ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
-    for finished in (ingest, kpis, extract, transform, join):
+    for finished in (ingest, kpis, extract, transform, join, reconcile):
         finished >> [verdict, terminate]
 
 

@@ -39,3 +39,16 @@ def read_conversion_failures(spark: SparkSession, files: Sequence[str]) -> DataF
 def _arrival_hour(file: Column) -> Column:
     day, hour = (F.regexp_extract(file, _HOUR, group) for group in (1, 2))
     return F.to_timestamp(F.concat(day, F.lit(" "), hour, F.lit(":00:00")))
+
+
+def read_failed_sequences(spark: SparkSession, files: Sequence[str]) -> DataFrame:
+    """The column sequence_number of the records in some failure files, as the stream gave them."""
+    schema = "sequence_number string"
+    if not files:
+        return spark.createDataFrame([], schema)
+    lines = spark.read.text(list(files)).select(
+        F.from_json("value", "sequenceNumber string").alias("document")
+    )
+    return lines.select(F.col("document.sequenceNumber").alias("sequence_number")).where(
+        "sequence_number IS NOT NULL"
+    )

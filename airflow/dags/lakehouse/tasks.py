@@ -71,7 +71,8 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     publish_wheelhouse(s3, checked)
     bundle = publish(s3, checked)
     context = get_current_context()
-    options = {"weather_extract": range_options(), "weather_transform": ["--run-id", context["run_id"]]}
+    run_id = ["--run-id", context["run_id"]]
+    options = {"weather_extract": range_options(), "weather_transform": run_id, "reconcile": run_id}
     return {name: emr_step(JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
 
 
