@@ -149,7 +149,7 @@ def to_metrics(account: Account) -> list[Metric]:
     plain = {f"reconcile_{name}": count for name, count in counts.items()}
     return [
         *(Metric(name, count) for name, count in plain.items() if name not in names),
-        *(Exact(f"reconcile_{check.name}", check.difference, 0) for check in account.checks),
+        *(Exact(f"reconcile_{check.name}", check.difference, 0.0) for check in account.checks),
     ]
 
 

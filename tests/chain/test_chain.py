@@ -6,6 +6,7 @@ takes longer than all they ask of it.
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from config import names, tables
+from config.jobs import INGEST_JOB, KPI_JOBS, RECONCILE_JOB
 from tests.support.event_truth import expected_tables
 from tests.support.local_stack import LocalStack
 
@@ -58,6 +60,7 @@ def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
         "5,000 events into Kinesis",
         "kpi_event_geo success",
         "kpi_sensor_weather success",
+        "reconcile success",
     ):
         assert stage in done.stdout
     for shown in ("36,500", "365, 20", "Sensors", "100.00 %", "Open-Meteo.com"):
@@ -106,6 +109,37 @@ def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: Lo
     assert kpi_tables_in_pyiceberg(local_stack) == expected
     reconciled = local_stack.module("ops.reconcile")
     assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
+
+
+def said_by_reconcile(stack: LocalStack) -> dict[str, object]:
+    """What the last reconciliation's step printed."""
+    s3, bucket = stack.client("s3"), stack.environment["LOGS_BUCKET"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="emr-logs/")["Contents"]
+    newest_first = sorted(listed, key=lambda entry: entry["LastModified"], reverse=True)
+    for entry in newest_first:
+        if entry["Key"].endswith("/stdout.gz"):
+            text = gzip.decompress(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()).decode()
+            if '"job": "reconcile"' in text:
+                return json.loads(text.splitlines()[-1])
+    raise AssertionError("no step said that it reconciled")
+
+
+def test_every_record_is_accounted_for_and_a_second_run_has_nothing_to_do(local_stack: LocalStack):
+    first = said_by_reconcile(local_stack)
+    assert (first["differences"], first["undelivered"], first["in_flight"]) == ([], 0, 0)
+    assert first["acked"] == first["bronze"] + first["failed"] == local_stack.acked()
+    assert first["silver"] + first["quarantined"] + first["duplicates"] == first["acked"]
+    assert first["duplicates"] > 0
+    before = kpi_tables_in_athena(local_stack)
+    jobs = [INGEST_JOB.name, *(job.name for job in KPI_JOBS), RECONCILE_JOB.name]
+
+    state, tasks = local_stack.run_dag({"jobs": jobs})
+
+    assert state == "success", tasks
+    second = said_by_reconcile(local_stack)
+    assert (first["unchanged"], second["unchanged"]) == (False, True)
+    assert {**second, "unchanged": False} == first
+    assert kpi_tables_in_athena(local_stack) == before
 
 
 def test_step_logs_lie_where_emr_puts_them(local_stack: LocalStack):
