@@ -12,6 +12,7 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
@@ -111,7 +112,7 @@ def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: Lo
     assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
 
 
-def said_by_reconcile(stack: LocalStack) -> dict[str, object]:
+def said_by_reconcile(stack: LocalStack) -> dict[str, Any]:
     """What the last reconciliation's step printed."""
     s3, bucket = stack.client("s3"), stack.environment["LOGS_BUCKET"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="emr-logs/")["Contents"]
@@ -120,7 +121,8 @@ def said_by_reconcile(stack: LocalStack) -> dict[str, object]:
         if entry["Key"].endswith("/stdout.gz"):
             text = gzip.decompress(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()).decode()
             if '"job": "reconcile"' in text:
-                return json.loads(text.splitlines()[-1])
+                said: dict[str, Any] = json.loads(text.splitlines()[-1])
+                return said
     raise AssertionError("no step said that it reconciled")
 
 
