@@ -11,13 +11,14 @@ class EnvironmentProfile:
     """Sizes, schedules and retentions of one environment.
 
     ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
-    ``schedule`` is cron in UTC, or None for runs by hand only. Retentions are in days, the stream's
-    in hours: that long Firehose may still deliver what the stream received.
+    The schedules are cron in UTC, or None for runs by hand only. Retentions are in days, the stream's in
+    hours: that long Firehose may still deliver what the stream received.
     """
 
     emr_core_nodes: int
     emr_spot_nodes: int
     schedule: str | None
+    maintenance_schedule: str | None
     log_retention_days: int
     data_retention_days: int
     stream_retention_hours: int
@@ -30,6 +31,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_core_nodes=2,
         emr_spot_nodes=2,
         schedule=None,
+        maintenance_schedule=None,
         log_retention_days=7,
         data_retention_days=90,
         stream_retention_hours=24,
@@ -40,6 +42,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_core_nodes=5,
         emr_spot_nodes=5,
         schedule="0 3 * * *",
+        maintenance_schedule="0 6 * * *",
         log_retention_days=90,
         data_retention_days=365,
         stream_retention_hours=168,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from config import names
 from config.table_spec import Column as Column
 from config.table_spec import TableSpec as TableSpec
+from config.table_spec import Upkeep as Upkeep
 from config.weather_tables import WEATHER_TABLES
 
 EVENT_COLUMNS = (
@@ -55,6 +56,7 @@ SILVER = TableSpec(
     partition=("days(event_time)",),
     sort=("sensor_id", "timestamp"),
     properties=(("write.summary.partition-limit", "100000"),),  # Readers learn from it which days changed.
+    upkeep=Upkeep(expires_by="arrival_hour"),
 )
 
 QUARANTINE = TableSpec(
@@ -79,6 +81,7 @@ QUARANTINE = TableSpec(
     key=("source_file", "source_row"),
     partition=("reason",),
     sort=("source_file", "source_row"),
+    upkeep=Upkeep(expires_by="arrival_hour"),
 )
 
 _LATITUDE = Column("latitude", "double", "Degrees, rounded to 6 decimals", nullable=False)

@@ -7,7 +7,8 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.spark
 
 NOW = datetime(2026, 6, 2, 3, tzinfo=UTC)
 SILVER, QUARANTINE = "clickstream_events", "clickstream_quarantine"
+_SECONDS = count()
 HOUR = "dt=2026-06-01/hour=12"
 
 
@@ -39,8 +41,9 @@ def failures_of(lake: Lake) -> Path:
     return lake.bronze.parent / "errors"
 
 
-def ingest(lake: Lake, now: datetime = NOW) -> IngestReport:
-    """Run the job as its command line would."""
+def ingest(lake: Lake) -> IngestReport:
+    """Run the job as its command line would, each time a second later."""
+    now = NOW + timedelta(seconds=next(_SECONDS))
     options = [*lake.arguments(SILVER), "--conversion-errors", str(failures_of(lake))]
     return ingest_events.run(lake.spark, build_parser().parse_args(options), now)
 
