@@ -19,8 +19,8 @@ run: ## Start everything on this machine and stay up (the same as ./start_local_
 test: setup ## Everything that passes or fails, the whole chain included
 	@$(PYTHON) -m pytest
 
-test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain
-	@$(PYTHON) -m pytest -m "not spark and not aws and not chain"
+test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain, no Docker
+	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker"
 
 lint: setup ## ruff and mypy, nothing fixed
 	@$(PYTHON) -m ruff check .

@@ -8,6 +8,10 @@ figure agrees, 1 if anything is wrong.
 State is kept in .local (make clean removes it). Ports, all on loopback: AIRFLOW_PORT (8080),
 LOCAL_AWS_PORT (4566) and WEATHER_PORT (4580). The weather comes from a stand-in for Open-Meteo, unless
 WEATHER_API_URL says otherwise (https://... of a service that speaks its API).
+
+With --aws it works in your own account instead: it reads the names of buckets and roles from the outputs of
+the deployed stacks (python -m ops.deploy apply), writes them to .env, and starts Airflow in containers
+(docker_airflow) with them.
 """
 
 from __future__ import annotations
@@ -28,8 +32,9 @@ import httpx
 from rich.console import Console
 
 from config import names
+from local_stack import account
 from local_stack.airflow_server import PASSWORD, USER, AirflowApi, AirflowServer
-from local_stack.environment import deploy_stacks, enter
+from local_stack.environment import ENVIRONMENT, deploy_stacks, enter
 from local_stack.ports import PortError, check_free, read_ports
 from local_stack.stages import Stages
 from local_stack.supervisor import MARK, Service, StackError, Supervisor, log_tail
@@ -60,6 +65,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--once", action="store_true", help="run the whole chain once, print it and stop")
+    parser.add_argument(
+        "--aws", action="store_true", help="Airflow in containers, for the account of your AWS credentials"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier events, tables and runs first")
     parser.add_argument(
         "--state", type=Path, default=ROOT / ".local", metavar="DIR", help="where state is kept (.local)"
@@ -257,8 +265,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
+        if options.aws:
+            environment = os.environ.get("ENVIRONMENT") or ENVIRONMENT
+            return account.start(ROOT, environment, read_ports(), console)
         return QuickStart(options, console).run()
-    except (PortError, StackError, DeployError, httpx.HTTPError) as error:
+    except (PortError, StackError, DeployError, account.DockerError, httpx.HTTPError) as error:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
