@@ -115,8 +115,8 @@ plt.show()
 # %%
 missing = athena(f"""
 SELECT status, count(*) AS events,
-       100.0 * count_if(temperature IS NULL) / count(*) AS no_temperature,
-       100.0 * count_if(humidity IS NULL) / count(*) AS no_humidity
+       100e0 * count_if(temperature IS NULL) / count(*) AS no_temperature,
+       100e0 * count_if(humidity IS NULL) / count(*) AS no_humidity
 FROM {BRONZE.name} WHERE status <> '' GROUP BY status ORDER BY events DESC
 """).head(6)
 
@@ -139,17 +139,17 @@ plt.show()
 
 # %%
 regions = athena("""
-SELECT region, 100.0 * count_if(is_complete) / count(*) AS complete, avg(data_quality_score) AS score
+SELECT region, 100e0 * count_if(is_complete) / count(*) AS complete, avg(data_quality_score) AS score
 FROM weather_daily GROUP BY region
 """)
 corner = regions.region.str.extract(r"ZONE_(\d+)_(\d+)").astype(int)
 grid = regions.assign(row=corner[0], column=corner[1]).pivot(index="row", columns="column", values="complete")
 
 figure, axes = plt.subplots(figsize=(5.2, 4))
-image = axes.imshow(grid, cmap="RdYlGn", vmin=min(95, grid.min().min()), vmax=100, origin="lower")
+image = axes.imshow(grid, cmap="viridis", vmin=min(95, grid.min().min()), vmax=100, origin="lower")
 for row in range(grid.shape[0]):
     for column in range(grid.shape[1]):
-        axes.text(column, row, f"{grid.iloc[row, column]:.1f}", ha="center", va="center", fontsize=8)
+        axes.text(column, row, f"{grid.iloc[row, column]:.1f}", ha="center", va="center", fontsize=8, color="white")
 axes.set(
     title="Complete days per region",
     xlabel="First column of the region",
