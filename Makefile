@@ -50,5 +50,8 @@ lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet --python-version 3.11 \
 	  tests/cloudformation/checkov.in -o tests/cloudformation/checkov.lock
 
-clean: ## Remove the state of local runs (.local); the packages in .venv stay
-	@rm -rf .local
+bench: setup ## Every benchmark, figures as JSON lines: make bench [NAMES="kpis producer"]
+	@$(PYTHON) -m benchmarks $(NAMES)
+
+clean: ## Remove the state of local runs (.local); packages and jars stay
+	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name spark -exec rm -rf {} +

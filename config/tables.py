@@ -118,4 +118,22 @@ KPI_TABLES = (
 )
 """The five KPI tables, in the order in which they are shown."""
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (BRONZE, *KPI_TABLES, *WEATHER_TABLES)}
+SENSOR_STATUS = TableSpec(
+    name="_sensor_status",
+    doc="Internal: events per sensor and status, over all retained events. sensor_health and status_health "
+    "derive from it.",
+    columns=(
+        Column("sensor_id", "bigint", "Number of the sensor", nullable=False),
+        Column("status", "string", "Reported state", nullable=False),
+        Column("event_count", "bigint", "Events of the sensor with that status", nullable=False),
+    ),
+    key=("sensor_id", "status"),
+    sort=("sensor_id", "status"),
+)
+
+INTERNAL_TABLES = (SENSOR_STATUS,)
+"""What jobs keep for themselves, to compute only what is new: nobody else is to rely on them."""
+
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (BRONZE, *KPI_TABLES, *INTERNAL_TABLES, *WEATHER_TABLES)
+}

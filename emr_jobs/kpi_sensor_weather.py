@@ -16,9 +16,10 @@ from config.tables import TABLES
 from config.weather import MAX_DISTANCE_KM
 from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser, name_argument
 from emr_jobs.edge.weather import log_to_stderr
-from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.publish import publish, replacing, start_over
 from emr_jobs.lake.session import open_session
-from emr_jobs.lake.tables import current_snapshot, ensure_table, publish, qualified_name
+from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
 from emr_jobs.transforms.sensor_weather import to_sensor_weather
 
 log = logging.getLogger("kpi_sensor_weather")
@@ -76,16 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def join(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
-    """Publish the join; a run that lost to a concurrent one starts over once.
+    """Publish the join; a run that lost to a concurrent one starts over.
 
     Raises:
         LakeError: a table is missing or cannot be written.
     """
-    try:
-        return _join_once(spark, options)
-    except ConcurrentPublishError as error:
-        log.warning("%s: starting over", error)
-        return _join_once(spark, options)
+    return start_over(lambda: _join_once(spark, options))
 
 
 def _join_once(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
@@ -95,7 +92,7 @@ def _join_once(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
     climate = _existing(spark, qualified_name(options.database, options.source))
     weather = _existing(spark, qualified_name(options.database, options.weather_table))
     rows = to_sensor_weather(climate, weather, options.max_distance_km)
-    publish(target, rows, SPEC, base)
+    publish(spark, target, replacing(rows, SPEC), base=base)
     published = spark.table(target)
     return JoinReport(published.count(), published.where("weather_temperature_avg IS NOT NULL").count())
 

@@ -24,8 +24,9 @@ from config.weather import PROCESSING_VERSION, QUALITY_RULES, QualityRules
 from emr_jobs.edge.arguments import SourceHelp, job_parser
 from emr_jobs.edge.weather import Landing, add_bookkeeping_options, log_to_stderr
 from emr_jobs.lake.days import replace_days, with_stamp
-from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.metrics import record_metrics
+from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import ensure_table, qualified_name
 from emr_jobs.lake.weather_landing import read_raw_weather
@@ -123,17 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def transform(spark: SparkSession, landing: Landing, run: Run) -> TransformReport:
-    """Transform the days that wait for it; a run that lost to a concurrent one starts over once.
+    """Transform the days that wait for it; a run that lost to a concurrent one starts over.
 
     Raises:
         QualityError: the data is below its threshold; the metrics say how far.
         LakeError: a table cannot be written.
     """
-    try:
-        return _transform_once(spark, landing, run)
-    except ConcurrentPublishError as error:
-        log.warning("%s: starting over", error)
-        return _transform_once(spark, landing, run)
+    return start_over(lambda: _transform_once(spark, landing, run))
 
 
 def _transform_once(spark: SparkSession, landing: Landing, run: Run) -> TransformReport:

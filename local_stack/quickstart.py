@@ -24,8 +24,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,7 @@ from ops.deployment.errors import DeployError
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRFLOW_READY_SECONDS = 180
+LOG_COLUMNS = "120"
 DISORDERS = ("late", "duplicates", "corrupt")
 
 WELCOME = """
@@ -119,13 +121,23 @@ class QuickStart:
         self.console.print(f"Done in {self.stages.seconds['all']:.0f} s.")
         return code
 
+    @contextmanager
+    def _background(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for what needs not be waited for at once; after an error or Ctrl-C all of it is stopped."""
+        with ThreadPoolExecutor() as threads:
+            try:
+                yield threads
+            except BaseException:
+                self.supervisor.stop_all()
+                raise
+
     def _forget(self) -> None:
         for folder in ("aws", "airflow"):
             shutil.rmtree(self.state_dir / folder, ignore_errors=True)
 
     def _run_once(self) -> int:
         """Events, DAG run, tables, reconciliation; the exit code says whether all is right."""
-        with ThreadPoolExecutor() as background:
+        with self._background() as background:
             spark = background.submit(self._install_spark)
             migration = background.submit(self._prepare_airflow)
             self._start_aws()
@@ -144,7 +156,7 @@ class QuickStart:
 
     def _stay_up(self) -> int:
         """Serve until Ctrl-C; a part that dies ends the rest."""
-        with ThreadPoolExecutor() as background:
+        with self._background() as background:
             spark = background.submit(self._install_spark)
             migration = background.submit(self._prepare_airflow)
             self._start_aws()
@@ -256,6 +268,8 @@ class QuickStart:
 def main() -> int:
     """Run the quick start; 1 with a message if anything is wrong, 130 after Ctrl-C."""
     options = parse_arguments()
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", LOG_COLUMNS)  # rich would wrap a log at 80
     console = Console()
 
     def interrupt(*_: object) -> None:

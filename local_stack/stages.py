@@ -16,6 +16,7 @@ class Stages:
 
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
+    _started: set[str] = field(default_factory=set)
 
     @contextmanager
     def stage(self, name: str, detail: str = "") -> Iterator[None]:
@@ -30,17 +31,21 @@ class Stages:
         self._line("[green]✓[/green]", name, self.seconds[name], detail)
 
     def task(self, task_id: str, state: str, seconds: float) -> None:
-        """A line for an Airflow task that changed its state; states nobody waits for are left out."""
+        """A line for an Airflow task that started or ended; that it defers itself meanwhile is no news."""
         marks = {
             "running": "[blue]…[/blue]",
-            "deferred": "[blue]…[/blue]",
             "success": "[green]✓[/green]",
             "failed": "[red]✗[/red]",
             "upstream_failed": "[red]✗[/red]",
             "up_for_retry": "[yellow]↻[/yellow]",
             "skipped": "[dim]-[/dim]",
         }
-        if state in marks:
+        resumed = state == "running" and task_id in self._started
+        if state == "running":
+            self._started.add(task_id)
+        elif state == "up_for_retry":
+            self._started.discard(task_id)
+        if state in marks and not resumed:
             done = state in ("success", "failed")
             self._line(f"  {marks[state]}", f"{task_id} {state}", seconds if done else None, "")
 

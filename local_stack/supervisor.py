@@ -66,6 +66,7 @@ class Supervisor:
         self.log_dir = state_dir / "logs"
         self._running: dict[str, tuple[SimpleExecutor, IO[str]]] = {}
         self._changes = threading.Lock()
+        self._stopping = False
         self._lock_file: IO[str] | None = None
 
     def __enter__(self) -> Supervisor:
@@ -100,8 +101,10 @@ class Supervisor:
         """Start a service and wait until it is ready.
 
         Raises:
-            StackError: it exited or did not get ready in time; with the end of its log.
+            StackError: it exited or did not get ready in time, with the end of its log; or everything is
+                being stopped.
         """
+        self._refuse_while_stopping()
         log = self.log_path(service.name).open("w")
         options = {
             "envvars": {**service.env, MARK: str(self.state_dir)},
@@ -128,7 +131,8 @@ class Supervisor:
             raise StackError(self._report(service.name, what)) from error
 
     def check(self) -> None:
-        """Raise StackError, with the end of its log, if a service has died."""
+        """Raise StackError if a service has died, with the end of its log, or everything is being stopped."""
+        self._refuse_while_stopping()
         for name, (executor, _) in list(self._running.items()):
             if not executor.running():
                 raise StackError(self._report(name, "stopped unexpectedly"))
@@ -143,10 +147,15 @@ class Supervisor:
         log.close()
 
     def stop_all(self) -> None:
-        """Stop everything, the newest first."""
+        """Stop everything, the newest first; nothing can be started any more."""
+        self._stopping = True
         for name in reversed(list(self._running)):
             self.stop(name)
         kill_leftovers(self.state_dir)
+
+    def _refuse_while_stopping(self) -> None:
+        if self._stopping:
+            raise StackError("The local stack is being stopped.")
 
     def _report(self, name: str, what: str) -> str:
         log = self.log_path(name)

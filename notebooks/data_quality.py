@@ -146,10 +146,10 @@ corner = regions.region.str.extract(r"ZONE_(\d+)_(\d+)").astype(int)
 grid = regions.assign(row=corner[0], column=corner[1]).pivot(index="row", columns="column", values="complete")
 
 figure, axes = plt.subplots(figsize=(5.2, 4))
-image = axes.imshow(grid, cmap="viridis", vmin=min(95, grid.min().min()), vmax=100, origin="lower")
+image = axes.imshow(grid, cmap="RdYlGn", alpha=0.7, vmin=min(95, grid.min().min()), vmax=100, origin="lower")
 for row in range(grid.shape[0]):
     for column in range(grid.shape[1]):
-        axes.text(column, row, f"{grid.iloc[row, column]:.1f}", ha="center", va="center", fontsize=8, color="white")
+        axes.text(column, row, f"{grid.iloc[row, column]:.1f}", ha="center", va="center", fontsize=9)
 axes.set(
     title="Complete days per region",
     xlabel="First column of the region",

@@ -22,13 +22,14 @@ class JobArguments:
     """What every lake job is told, in the order of the command line.
 
     ``source`` is BRONZE_PATH: a Parquet path, or the name of an Iceberg table of events
-    (``table`` in ``database``, or ``database.table``).
+    (``table`` in ``database``, or ``database.table``). ``full`` asks to compute everything anew.
     """
 
     source: str
     database: str
     table: str
     warehouse: str
+    full: bool = False
 
     @property
     def source_is_table(self) -> bool:
@@ -141,5 +142,10 @@ def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser
 
 
 def parse_job_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> JobArguments:
-    """Read the command line of a job without options of its own."""
+    """Read the command line of a job of events, which has the option ``--full``."""
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="compute everything anew, not only the days that changed in a table of events",
+    )
     return JobArguments(**vars(parser.parse_args(argv)))

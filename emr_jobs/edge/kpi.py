@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.jobs import Job
-from config.tables import TableSpec
 from emr_jobs.edge.arguments import JobArguments, job_parser, parse_job_arguments
+from emr_jobs.edge.incremental import update
+from emr_jobs.edge.kpi_job import KpiJob, KpiTable
 from emr_jobs.edge.report import RunReport
-from emr_jobs.lake.bronze import read_bronze, read_events_table
-from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.bronze import read_bronze
+from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.publish import publish, replacing, start_over
 from emr_jobs.lake.session import open_session
-from emr_jobs.lake.tables import current_snapshot, ensure_table, publish, qualified_name
-from emr_jobs.transforms.outcomes import to_counted_fields, with_outcome
+from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
+from emr_jobs.transforms.outcomes import count_by_outcome, to_counted_fields, with_outcome
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class KpiTable:
-    """A table of a KPI job: its specification, its name given ICEBERG_TABLE, its rows given the rollup."""
-
-    spec: TableSpec
-    name: Callable[[str], str]
-    from_rollup: Callable[[DataFrame], DataFrame]
-
-
-@dataclass(frozen=True)
-class KpiJob:
-    """A job that turns events into a small rollup in one scan, and the rollup into tables."""
-
-    job: Job
-    to_rollup: Callable[[DataFrame], DataFrame]
-    tables: tuple[KpiTable, ...]
 
 
 def parse_arguments(kpi: KpiJob, argv: Sequence[str] | None = None) -> JobArguments:
@@ -73,25 +56,38 @@ def main(kpi: KpiJob, argv: Sequence[str] | None = None) -> int:
 
 
 def run(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
-    """Compute and publish; a run that lost to a concurrent one starts over once, from what is there then.
+    """Compute and publish; a run that lost to a concurrent one starts over, from what is there then.
 
     Raises:
         LakeError: a table cannot be written; the message says why.
     """
-    try:
-        return _run_once(spark, kpi, arguments)
-    except ConcurrentPublishError as error:
-        logger.warning("%s: starting over", error)
-        return _run_once(spark, kpi, arguments)
+    if arguments.source_is_table:
+        return start_over(lambda: _run_on_table(spark, kpi, arguments))
+    return start_over(lambda: _run_on_path(spark, kpi, arguments))
 
 
-def _run_once(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
+def _run_on_table(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
+    """What has changed in a table of events."""
+    database, _, table = arguments.source.rpartition(".")
+    events = qualified_name(database or arguments.database, table)
+
+    def name_of(table: KpiTable) -> str:
+        return qualified_name(arguments.database, table.name(arguments.table))
+
+    done = update(spark, kpi, events, name_of, arguments.full)
+    report = RunReport.of_rows(kpi.job.name, arguments.source, done.rows_by_outcome)
+    _warn_of_rejects(report)
+    return replace(report, work=done.work, published=done.published)
+
+
+def _run_on_path(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:
+    """All of the Parquet files of events below a path."""
     targets = {qualified_name(arguments.database, table.name(arguments.table)): table for table in kpi.tables}
     for name, table in targets.items():
         ensure_table(spark, name, table.spec)
     bases = {name: current_snapshot(spark, name) for name in targets}
 
-    events = read_events(spark, arguments)
+    events = read_bronze(spark, arguments.source)
     if events is None:
         return RunReport.of_rows(kpi.job.name, arguments.source, {})
 
@@ -99,27 +95,20 @@ def _run_once(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunR
     try:
         rows_by_outcome = count_by_outcome(rollup)
         report = RunReport.of_rows(kpi.job.name, arguments.source, rows_by_outcome)
-        for reason, rows in report.rejected.items():
-            logger.warning("rejected %d rows: %s", rows, reason)
+        _warn_of_rejects(report)
         if not rows_by_outcome:
             logger.warning("%s holds no rows: tables are left as they are", arguments.source)
             return report
         counted = rollup.where(F.col("outcome").isNull())
-        for name, table in targets.items():
-            publish(name, table.from_rollup(counted), table.spec, bases[name])
+        published = {
+            name: publish(spark, name, replacing(table.from_rollup(counted), table.spec), base=bases[name])
+            for name, table in targets.items()
+        }
     finally:
         rollup.unpersist()
-    return replace(report, published={name: current_snapshot(spark, name) for name in targets})
+    return replace(report, published=published)
 
 
-def read_events(spark: SparkSession, arguments: JobArguments) -> DataFrame | None:
-    """The events of BRONZE_PATH, be it a path or a table; None where there are none."""
-    if arguments.source_is_table:
-        return read_events_table(spark, arguments.database, arguments.source)
-    return read_bronze(spark, arguments.source)
-
-
-def count_by_outcome(rollup: DataFrame) -> dict[str | None, int]:
-    """Rows read per outcome, from any rollup with ``outcome`` and ``event_count``; None is what counts."""
-    counts = rollup.groupBy("outcome").agg(F.sum("event_count").alias("rows"))
-    return {row["outcome"]: row["rows"] for row in counts.collect()}
+def _warn_of_rejects(report: RunReport) -> None:
+    for reason, rows in report.rejected.items():
+        logger.warning("rejected %d rows: %s", rows, reason)

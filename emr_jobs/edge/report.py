@@ -15,8 +15,9 @@ from emr_jobs.transforms.outcomes import DUPLICATE
 class RunReport:
     """Rows of one run: ``input_rows`` is the sum of ``unique_rows``, ``duplicates`` and all of ``rejected``.
 
-    ``rejected`` has the reasons that occurred. ``published`` has the new snapshot of each table (its id,
-    the rows of the whole table), and is empty when there was nothing to read.
+    ``rejected`` has the reasons that occurred. Given a table of events, ``work`` says of each table what was
+    done to it, and rows are those of the days that any of them lacked. ``published`` has the new snapshot of
+    each table that was written (its id, the rows of the whole table).
     """
 
     job: str
@@ -25,7 +26,8 @@ class RunReport:
     unique_rows: int
     duplicates: int
     rejected: dict[str, int]
-    published: dict[str, Snapshot | None] = field(default_factory=dict)
+    work: dict[str, str] = field(default_factory=dict)
+    published: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
     def of_rows(cls, job: str, source: str, rows_by_outcome: Mapping[str | None, int]) -> RunReport:

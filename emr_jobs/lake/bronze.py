@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
+from datetime import date
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.tables import BRONZE, TableSpec
-from emr_jobs.lake.tables import qualified_name
+from emr_jobs.lake.history import at_snapshot, within_days
 
 logger = logging.getLogger(__name__)
 
@@ -63,21 +65,24 @@ def _unknown_arrival_hour() -> Column:
     return F.lit(None).cast("timestamp").alias("arrival_hour")
 
 
-def read_events_table(spark: SparkSession, database: str, source: str) -> DataFrame | None:
-    """Events of the Iceberg table ``source`` (TABLE in ``database``, or DATABASE.TABLE), or None without one.
+def read_events_table(
+    spark: SparkSession, name: str, snapshot_id: int, days: Collection[date] | None = None
+) -> DataFrame:
+    """Events of an Iceberg table at one of its snapshots, all of them or those of some UTC days.
 
     Columns as of :func:`read_bronze`, from the table where it has them: arrival_hour, source_file,
-    source_row; else the arrival is not known and Iceberg's own file and position order the copies.
+    source_row; else the arrival is not known and Iceberg's own file and position order the copies. A field
+    that the snapshot is too old to have is null. Days need the column event_time.
     """
-    database, _, table = source.rpartition(".") if "." in source else (database, "", source)
-    name = qualified_name(database, table)
-    if not spark.catalog.tableExists(name):
-        logger.warning("table %s does not exist: nothing to read", name)
-        return None
-    events = spark.table(name)
+    events = at_snapshot(spark, name, snapshot_id)
+    if days is not None:
+        events = events.where(within_days(days))
     own = set(events.columns)
     return events.select(
-        *BRONZE.column_names,
+        *(
+            F.col(column.name) if column.name in own else F.lit(None).cast(column.type).alias(column.name)
+            for column in BRONZE.columns
+        ),
         F.col("arrival_hour") if "arrival_hour" in own else _unknown_arrival_hour(),
         F.col("source_file") if "source_file" in own else F.col("_file").alias("source_file"),
         F.col("source_row") if "source_row" in own else F.col("_pos").alias("source_row"),

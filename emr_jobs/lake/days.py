@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from functools import reduce
 
@@ -10,7 +10,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.tables import TableSpec
-from emr_jobs.lake.tables import current_snapshot, publish
+from emr_jobs.lake.publish import publish, replacing
+from emr_jobs.lake.tables import current_snapshot
 
 
 def replace_days(
@@ -18,23 +19,32 @@ def replace_days(
 ) -> bool:
     """Make ``rows`` all that the table has of ``days``, in one commit; whether there was anything to do.
 
-    Iceberg replaces whole files, so the other days of their months are written again as they are.
-
     Raises:
         ConcurrentPublishError: somebody else committed to the table in between.
     """
     wanted = sorted(days)
     base = current_snapshot(spark, name)
-    is_replaced = F.col(day_column).isin([F.lit(day) for day in wanted])
-    columns = spec.column_names
     current = spark.table(name)
-    after = rows.where(is_replaced).select(*columns)
+    is_replaced = _in_days(day_column, wanted)
+    after = rows.where(is_replaced).select(*spec.column_names)
     if base is not None and _are_equal(current.where(is_replaced), after, spec):
         return False
-    in_months = reduce(Column.__or__, (_in_month(day_column, month) for month in _months(wanted)))
-    untouched = current.where(in_months & ~is_replaced).select(*columns)
-    publish(name, untouched.unionByName(after), spec, base, replaced=in_months)
+    publish(spark, name, replacing_days(current, rows, spec, day_column, wanted), base=base)
     return True
+
+
+def replacing_days(
+    current: DataFrame, rows: DataFrame, spec: TableSpec, day_column: str, days: Collection[date]
+) -> Callable[[str], None]:
+    """To write ``rows`` instead of what the table, of which ``current`` has all rows, holds of ``days``.
+
+    Iceberg replaces whole files, so the other days of their months are written again as they are.
+    """
+    is_replaced = _in_days(day_column, days)
+    columns = spec.column_names
+    in_months = reduce(Column.__or__, (_in_month(day_column, month) for month in _months(days)))
+    untouched = current.where(in_months & ~is_replaced).select(*columns)
+    return replacing(untouched.unionByName(rows.where(is_replaced).select(*columns)), spec, in_months)
 
 
 def with_stamp(
@@ -67,6 +77,10 @@ def _are_equal(before: DataFrame, after: DataFrame, spec: TableSpec) -> bool:
     new = after.select(*spec.key, row.alias("new"))
     differing = old.join(new, list(spec.key), "full_outer").where(~F.col("old").eqNullSafe(F.col("new")))
     return differing.isEmpty()
+
+
+def _in_days(day_column: str, days: Iterable[date]) -> Column:
+    return F.col(day_column).isin([F.lit(day) for day in days])
 
 
 def _months(days: Iterable[date]) -> list[date]:

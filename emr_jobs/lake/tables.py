@@ -1,19 +1,16 @@
-"""Iceberg tables: created from their specification, published in one commit."""
+"""Iceberg tables: created from their specification."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors.exceptions.captured import CapturedException
-from pyspark.sql import Column as SparkColumn
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import SparkSession
 
 from config import names
 from config.tables import Column, TableSpec
-from emr_jobs.lake.errors import ConcurrentPublishError, SchemaMismatchError
+from emr_jobs.lake.errors import SchemaMismatchError
 
 logger = logging.getLogger(__name__)
 
@@ -24,11 +21,6 @@ TABLE_PROPERTIES = {
     "write.merge.mode": "copy-on-write",
 }
 """Athena reads no other version of the format than 2."""
-
-_CONFLICTS = (
-    "org.apache.iceberg.exceptions.ValidationException",
-    "org.apache.iceberg.exceptions.CommitFailedException",
-)
 
 
 def qualified_name(database: str, table: str) -> str:
@@ -97,50 +89,16 @@ class Snapshot:
     rows: int
 
 
+def load_table(spark: SparkSession, name: str) -> Any:
+    """Iceberg's own view of a table (org.apache.iceberg.Table), for what Spark SQL cannot say."""
+    return spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, name)
+
+
 def current_snapshot(spark: SparkSession, name: str) -> Snapshot | None:
     """The table's current snapshot, read from its metadata alone; None if nothing was ever written."""
-    table = spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, name)
+    table = load_table(spark, name)
     table.refresh()
     snapshot = table.currentSnapshot()
     if snapshot is None:
         return None
     return Snapshot(id=snapshot.snapshotId(), rows=int(snapshot.summary()["total-records"]))
-
-
-def publish(
-    name: str,
-    rows: DataFrame,
-    spec: TableSpec,
-    base: Snapshot | None,
-    replaced: SparkColumn | None = None,
-) -> None:
-    """Replace the content of the table by ``rows`` in one commit: readers see before or after.
-
-    ``replaced`` limits that to the rows it is true for; it must hold for whole partitions.
-    ``base`` is what :func:`current_snapshot` said before the run read its input: a commit by
-    anybody since then is a conflict, not overwritten.
-
-    Raises:
-        ConcurrentPublishError: somebody else committed to the table in between.
-    """
-    # Not overwritePartitions: it appends to an unpartitioned table and leaves partitions that became empty.
-    # Without isolation and base, a plain overwrite silently deletes what was inserted concurrently.
-    writer = rows.select(*spec.column_names).writeTo(name).option("isolation-level", "serializable")
-    if base is not None:
-        writer = writer.option("validate-from-snapshot-id", str(base.id))
-    try:
-        writer.overwrite(F.lit(True) if replaced is None else replaced)
-    except (Py4JJavaError, CapturedException) as error:
-        if _is_conflict(error):
-            raise ConcurrentPublishError(f"{name} changed since this run looked at it") from error
-        raise
-
-
-def _is_conflict(error: Py4JJavaError | CapturedException) -> bool:
-    """Whether Iceberg's validation of the commit is among the causes."""
-    cause = error.java_exception if isinstance(error, Py4JJavaError) else error._origin
-    while cause is not None:
-        if cause.getClass().getName() in _CONFLICTS:
-            return True
-        cause = cause.getCause()
-    return False

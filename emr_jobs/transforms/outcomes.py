@@ -44,3 +44,9 @@ def to_counted_fields(events: DataFrame) -> DataFrame:
     return events.select(
         "outcome", *(F.when(counts, F.col(name)).alias(name) for name in BRONZE.column_names)
     )
+
+
+def count_by_outcome(rollup: DataFrame) -> dict[str | None, int]:
+    """Rows read per outcome, from any rollup with ``outcome`` and ``event_count``; None is what counts."""
+    counts = rollup.groupBy("outcome").agg(F.sum("event_count").alias("rows"))
+    return {row["outcome"]: row["rows"] for row in counts.collect()}

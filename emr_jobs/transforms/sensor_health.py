@@ -19,8 +19,13 @@ def to_sensor_status_rollup(events: DataFrame) -> DataFrame:
     )
 
 
+def to_sensor_status(rollup: DataFrame) -> DataFrame:
+    """From rollups of any days to the internal table ``_sensor_status``: events per sensor and status."""
+    return rollup.groupBy("sensor_id", "status").agg(F.sum("event_count").alias("event_count"))
+
+
 def to_sensor_health(rollup: DataFrame) -> DataFrame:
-    """From rollups of any days to the table ``sensor_health``: one row a sensor."""
+    """From rollups of any days, or ``_sensor_status``, to the table ``sensor_health``: one row a sensor."""
     faulty = F.sum(F.when(F.col("status") == FAULTY, F.col("event_count")).otherwise(F.lit(0)))
     counts = rollup.groupBy("sensor_id").agg(
         faulty.alias("faulty_count"), F.sum("event_count").alias("total_count")
@@ -34,5 +39,8 @@ def to_sensor_health(rollup: DataFrame) -> DataFrame:
 
 
 def to_status_health(rollup: DataFrame) -> DataFrame:
-    """From rollups of any days to the table ``status_health``: distinct sensors per status."""
+    """From rollups of any days, or ``_sensor_status``, to the table ``status_health``.
+
+    Each status with its number of distinct sensors.
+    """
     return rollup.groupBy("status").agg(F.countDistinct("sensor_id").alias("sensor_count"))

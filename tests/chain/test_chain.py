@@ -176,3 +176,9 @@ def test_nothing_is_left_listening_after_a_kill_and_the_next_start(local_stack: 
     assert events > 4_000
     assert local_stack.interrupt() == 0
     assert local_stack.processes() == []
+
+
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(local_stack: LocalStack):
+    local_stack.start(until="emulated AWS")
+    assert local_stack.interrupt() == 130
+    assert local_stack.processes() == []

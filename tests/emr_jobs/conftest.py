@@ -11,6 +11,8 @@ from pyspark.sql import SparkSession
 
 from config import names
 from local_stack.spark.install import ensure_runtime
+from local_stack.spark.runtime import catalog_settings, endpoint_settings
+from tests.support.emulated_aws import EmulatedAws
 from tests.support.lake import Lake
 
 _NUMBERS = count(1)
@@ -62,3 +64,26 @@ def spark(spark_settings: dict[str, str], warehouse: Path) -> Iterator[SparkSess
 def lake(spark: SparkSession, warehouse: Path, tmp_path: Path) -> Lake:
     """An empty bronze folder and an empty database."""
     return Lake(spark, bronze=tmp_path / "bronze", database=f"test_{next(_NUMBERS)}", warehouse=warehouse)
+
+
+@pytest.fixture
+def glue_lake(
+    spark: SparkSession, aws_environment: EmulatedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Lake:
+    """A lake whose catalog is the emulated Glue, with its files in the emulated S3; bronze is a folder."""
+    number = next(_NUMBERS)
+    bucket, catalog = f"iceberg-{number}", f"glue_{number}"
+    aws_environment.client("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws_environment.region}
+    )
+    monkeypatch.setattr(names, "SPARK_CATALOG", catalog)
+    for key, value in ("aws.accessKeyId", "test"), ("aws.secretAccessKey", "test"):
+        spark._jvm.java.lang.System.setProperty(key, value)
+    settings = {
+        **catalog_settings(f"s3://{bucket}/"),
+        **endpoint_settings(aws_environment.endpoint, aws_environment.region),
+    }
+    own = {key: value for key, value in settings.items() if key.startswith(f"spark.sql.catalog.{catalog}")}
+    for key, value in own.items():
+        spark.conf.set(key, value)
+    return Lake(spark, tmp_path / "bronze", f"glue_test_{number}", f"s3://{bucket}/", own)

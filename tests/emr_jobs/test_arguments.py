@@ -7,7 +7,8 @@ import pytest
 from config.jobs import JOBS, KPI_JOBS, Bundle, spark_submit_arguments
 from config.project_config import Settings
 from emr_jobs.edge.arguments import JobArguments
-from emr_jobs.edge.kpi import KpiJob, parse_arguments
+from emr_jobs.edge.kpi import parse_arguments
+from emr_jobs.edge.kpi_job import KpiJob
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
 from emr_jobs.kpi_sensor_health import sibling_name

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from emr_jobs.edge.kpi import KpiJob, parse_arguments, run
+from emr_jobs.edge.kpi import parse_arguments, run
+from emr_jobs.edge.kpi_job import KpiJob
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
 from emr_jobs.kpi_temp_humidity import KPI as TEMP_HUMIDITY

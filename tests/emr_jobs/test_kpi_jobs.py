@@ -12,15 +12,19 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import SparkSession
 
 from config.tables import KPI_TABLES
 from emr_jobs.edge import kpi as kpi_edge
-from emr_jobs.edge.kpi import KpiJob, parse_arguments, run
+from emr_jobs.edge.kpi import parse_arguments, run
+from emr_jobs.edge.kpi_job import KpiJob
 from emr_jobs.edge.report import RunReport
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
 from emr_jobs.kpi_temp_humidity import KPI as TEMP_HUMIDITY
 from emr_jobs.lake.errors import ConcurrentPublishError, SchemaMismatchError
+from emr_jobs.lake.publish import FRESH_STARTS
+from emr_jobs.lake.tables import Snapshot
 from tests.support.event_truth import expected_tables
 from tests.support.lake import EVENT_SCHEMA, NOON, Lake, event, write_events
 
@@ -220,15 +224,15 @@ def test_a_table_of_another_shape_is_refused(lake: Lake) -> None:
 
 def interfere(lake: Lake, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
     """Let somebody else publish to sensor_health just before this run does, ``times`` times."""
-    publish: Callable[..., None] = kpi_edge.publish
+    publish: Callable[..., Snapshot] = kpi_edge.publish
     seen: list[str] = []
 
-    def late_publish(name: str, *rest: Any) -> None:
+    def late_publish(spark: SparkSession, name: str, *rest: Any, **options: Any) -> Snapshot:
         if name.endswith(".sensor_health"):
             seen.append(name)
             if len(seen) <= times:
                 lake.spark.sql(f"INSERT INTO {name} VALUES ({900 + len(seen)}, 1, 1, 100.0)")
-        publish(name, *rest)
+        return publish(spark, name, *rest, **options)
 
     monkeypatch.setattr(kpi_edge, "publish", late_publish)
     return seen
@@ -248,25 +252,27 @@ def test_a_concurrent_publish_is_noticed_and_the_run_starts_over(
     assert report.published[lake.name("sensor_health")].id == lake.snapshots("sensor_health")[-1]
 
 
-def test_a_run_that_loses_twice_gives_up_and_overwrites_nothing(
+def test_a_run_that_always_loses_gives_up_and_overwrites_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.deliver("dt=2026-06-01/hour=12/a.parquet", event())
-    interfere(lake, monkeypatch, times=2)
+    interfere(lake, monkeypatch, times=FRESH_STARTS)
 
     with pytest.raises(ConcurrentPublishError, match="sensor_health changed since this run looked at it"):
         run_job(lake, SENSOR_HEALTH)
 
-    assert [row["sensor_id"] for row in lake.rows("sensor_health")] == [901, 902]
+    assert [row["sensor_id"] for row in lake.rows("sensor_health")] == [
+        900 + attempt for attempt in range(1, FRESH_STARTS + 1)
+    ]
 
 
 def test_files_are_read_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both tables are published from one small rollup: bronze may be gone by then."""
-    publish: Callable[..., None] = kpi_edge.publish
+    publish: Callable[..., Snapshot] = kpi_edge.publish
 
-    def publish_without_bronze(*arguments: Any) -> None:
+    def publish_without_bronze(*arguments: Any, **options: Any) -> Snapshot:
         shutil.rmtree(lake.bronze, ignore_errors=True)
-        publish(*arguments)
+        return publish(*arguments, **options)
 
     monkeypatch.setattr(kpi_edge, "publish", publish_without_bronze)
     for kpi in KPIS:
@@ -289,6 +295,7 @@ def test_the_report_is_one_line_of_json(lake: Lake) -> None:
         "unique_rows": 1,
         "duplicates": 1,
         "rejected": {"missing_field": 1},
+        "work": {},
         "published": {
             lake.name(table): {"rows": rows, "id": lake.snapshots(table)[-1]}
             for table, rows in (("event_geo_kpis_events", 1), ("event_geo_kpis_faulty_geo", 0))

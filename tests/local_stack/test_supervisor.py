@@ -123,3 +123,13 @@ def test_leftovers_of_another_checkout_are_left_alone(tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+def test_nothing_is_started_once_everything_is_being_stopped(tmp_path):
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.stop_all()
+        with pytest.raises(StackError, match="being stopped"):
+            supervisor.start(Service("late", SLEEPER))
+        with pytest.raises(StackError, match="being stopped"):
+            supervisor.check()
+    assert marked(tmp_path) == []

@@ -47,11 +47,9 @@ QUERIES = {
 """Each KPI table in the order of its columns."""
 
 
-def expected_tables(bronze_folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The five KPI tables, sorted rows, from the Parquet files below ``bronze_folder`` (dt=/hour=)."""
-    database = duckdb.connect()
-    database.execute(f"""
-        CREATE TABLE event AS
+def event_query(bronze_folder: Path) -> str:
+    """SQL of the events that count, with day, latitude and longitude as the KPI tables key them."""
+    return f"""
         WITH copies AS (
             SELECT *, row_number() OVER (
                 PARTITION BY uuid, "timestamp" ORDER BY filename, file_row_number) AS copy
@@ -63,5 +61,11 @@ def expected_tables(bronze_folder: Path) -> dict[str, list[tuple[object, ...]]]:
         SELECT *, CAST(make_timestamp("timestamp" * 1000000) AS DATE) AS day,
             round(location.latitude, 6) + 0.0 AS latitude, round(location.longitude, 6) + 0.0 AS longitude
         FROM copies WHERE copy = 1
-    """)
+    """
+
+
+def expected_tables(bronze_folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The five KPI tables, sorted rows, from the Parquet files below ``bronze_folder`` (dt=/hour=)."""
+    database = duckdb.connect()
+    database.execute(f"CREATE TABLE event AS {event_query(bronze_folder)}")
     return {table: sorted(database.execute(query).fetchall(), key=repr) for table, query in QUERIES.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,21 @@ def write_events(file: Path, events: Iterable[Mapping[str, Any]], schema: pa.Sch
 
 @dataclass(frozen=True)
 class Lake:
-    """Bronze below a folder, tables in ``database``; ``spark`` has the catalog."""
+    """Bronze below a folder, tables in ``database``; ``spark`` has the catalog, by ``settings`` if by any."""
 
     spark: SparkSession
     bronze: Path
     database: str
-    warehouse: Path
+    warehouse: Path | str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def another_session(self) -> SparkSession:
+        """A session that shares no cache of tables with others, for the thread that asks for it."""
+        session = self.spark.newSession()
+        for key, value in self.settings.items():
+            session.conf.set(key, value)
+        session._jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
+        return session
 
     def name(self, table: str) -> str:
         """The table's name in Spark SQL."""

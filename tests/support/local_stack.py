@@ -78,14 +78,14 @@ class LocalStack:
         """The command line of the quick start."""
         return [str(ROOT / "start_local_airflow.sh"), "--state", str(self.state_dir), *options]
 
-    def start(self) -> None:
-        """Start the stack to stay up, and wait until it says so."""
+    def start(self, until: str = "The lakehouse is up") -> None:
+        """Start the stack to stay up, and wait until it says so, or until it prints something else."""
         with self.output.open("wb") as stream:
             self.process = subprocess.Popen(
                 self.quick_start(), env=self.own_environment, stdout=stream, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + READY_SECONDS
-        while "The lakehouse is up" not in self.output.read_text():
+        while until not in self.output.read_text():
             assert self.process.poll() is None, log_tail(self.output, 60)
             assert time.monotonic() < deadline, log_tail(self.output, 60)
             time.sleep(0.5)
