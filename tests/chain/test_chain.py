@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ import pytest
 from config import names, tables
 from tests.support.event_truth import expected_tables
 from tests.support.local_stack import LocalStack
+from tests.support.notebooks import execute, pictures
 
 pytestmark = pytest.mark.chain
 
@@ -105,6 +107,13 @@ def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: Lo
     assert kpi_tables_in_pyiceberg(local_stack) == expected
     reconciled = local_stack.module("ops.reconcile")
     assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
+
+
+@pytest.mark.parametrize(("notebook", "charts"), [("explore_lakehouse", 3), ("data_quality", 5)])
+def test_notebooks_run_top_to_bottom(
+    local_stack: LocalStack, tmp_path: Path, notebook: str, charts: int
+) -> None:
+    assert pictures(execute(notebook, tmp_path, local_stack.environment)) == charts
 
 
 def test_step_logs_lie_where_emr_puts_them(local_stack: LocalStack):
