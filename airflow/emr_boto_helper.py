@@ -30,7 +30,7 @@ from dotenv import dotenv_values, find_dotenv
 from rich.console import Console
 from rich.table import Table
 
-from config.jobs import JOBS, emr_step
+from config.jobs import ALL_JOBS, emr_step
 from config.project_config import ConfigError, Settings
 from lakehouse.aws_calls import NO_RETRIES
 from lakehouse.bundle import publish_bundle
@@ -44,7 +44,7 @@ console = Console(soft_wrap=True, highlight=False)
 def submit(arguments: argparse.Namespace, settings: Settings, emr: Any, s3: Any) -> int:
     """Publish the bundle, submit or adopt the job's step, and follow it unless told not to."""
     bundle = publish_bundle(s3, settings)
-    step = emr_step(JOBS[arguments.job], settings, bundle, *arguments.options)
+    step = emr_step(ALL_JOBS[arguments.job], settings, bundle, *arguments.options)
     submitter = boto3.client("emr", region_name=settings.aws_region, config=NO_RETRIES)
     step_id = ensure_step(emr, submitter, arguments.cluster, step)
     console.print(f"Step {step_id} ({arguments.job}) on {arguments.cluster}, code {bundle.uri}")
@@ -111,8 +111,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     command = commands.add_parser("submit", help="run one job as a step of a cluster, and follow it")
     command.add_argument("--cluster", required=True, metavar="j-XXX")
-    described = "; ".join(f"{job.name}: {job.doc}" for job in JOBS.values())
-    command.add_argument("--job", required=True, choices=JOBS, help=described)
+    described = "; ".join(f"{job.name}: {job.doc}" for job in ALL_JOBS.values())
+    command.add_argument("--job", required=True, choices=ALL_JOBS, help=described)
     command.add_argument("--no-follow", action="store_true", help="return once the step is submitted")
     command.add_argument("options", nargs="*", help="options of the job, after --")
     command.set_defaults(run=submit)

@@ -11,12 +11,13 @@ class EnvironmentProfile:
     """Sizes, schedules and retentions of one environment.
 
     ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
-    ``schedule`` is cron in UTC, or None for runs by hand only; retentions are in days.
+    The schedules are cron in UTC, or None for runs by hand only; retentions are in days.
     """
 
     emr_core_nodes: int
     emr_spot_nodes: int
     schedule: str | None
+    maintenance_schedule: str | None
     log_retention_days: int
     data_retention_days: int
     checkpoint_store: Literal["s3", "dynamodb"]
@@ -28,6 +29,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_core_nodes=2,
         emr_spot_nodes=2,
         schedule=None,
+        maintenance_schedule=None,
         log_retention_days=7,
         data_retention_days=90,
         checkpoint_store="s3",
@@ -37,6 +39,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_core_nodes=5,
         emr_spot_nodes=5,
         schedule="0 3 * * *",
+        maintenance_schedule="0 6 * * *",
         log_retention_days=90,
         data_retention_days=365,
         checkpoint_store="dynamodb",

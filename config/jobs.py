@@ -93,6 +93,19 @@ WEATHER_CHECK = "weather_check"
 
 JOBS: dict[str, Job] = {job.name: job for job in (*KPI_JOBS, *WEATHER_JOBS)}
 
+MAINTAIN_TABLES = Job(
+    name="maintain_tables",
+    table="data_quality_metrics",
+    outputs=("data_quality_metrics",),
+    doc="Compaction, expiry of rows and snapshots, removal of orphans",
+    time_limit_minutes=180,
+    source=lambda settings: "all",
+    options=lambda settings: ("--retention-days", str(settings.profile.data_retention_days)),
+)
+
+ALL_JOBS: dict[str, Job] = {**JOBS, MAINTAIN_TABLES.name: MAINTAIN_TABLES}
+"""Those of the main DAG, and what keeps the tables in order."""
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -12,6 +12,7 @@ ATHENA_WORKGROUP = "clickstream-analytics"
 CHECKPOINT_TABLE = "lakehouse-checkpoints"
 SPARK_CATALOG = "glue"
 DAG_ID = "clickstream_emr_kpis"
+MAINTENANCE_DAG_ID = "lakehouse_maintenance"
 
 
 def stack_name(environment: str, concern: str | None = None) -> str:

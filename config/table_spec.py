@@ -17,6 +17,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Upkeep:
+    """How a table is kept in order by the job maintain_tables.
+
+    Small files are joined to files of ``target_file_mb``, in the table's order. Snapshots stay readable for
+    ``snapshot_days``. Rows whose column ``expires_by`` (a timestamp) is older than the environment's data
+    retention are deleted; none are where it is empty. Files that no snapshot knows are orphans after
+    ``orphan_days``: never under 3, since a slow writer's files look the same.
+    """
+
+    target_file_mb: int = 128
+    snapshot_days: int = 5
+    expires_by: str = ""
+    orphan_days: int = 3
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """A table of the lake.
 
@@ -31,6 +47,7 @@ class TableSpec:
     partition: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     format: Literal["iceberg", "parquet"] = "iceberg"
+    upkeep: Upkeep = Upkeep()
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def clickstream_emr_kpis() -> None:
     terminate = TerminateRunClusterOperator(
         task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
     )
-    verdict = all_jobs_done()
+    verdict = all_jobs_done(JOB_NAMES)
 
     def step_of(job: Job) -> SparkStepOperator:
         return SparkStepOperator(

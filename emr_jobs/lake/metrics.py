@@ -16,10 +16,15 @@ _SPEC = TABLES["data_quality_metrics"]
 
 
 def record_metrics(
-    spark: SparkSession, database: str, run_id: str, table: str, metrics: Sequence[Metric]
+    spark: SparkSession,
+    database: str,
+    run_id: str,
+    table: str,
+    metrics: Sequence[Metric],
+    into: str = _SPEC.name,
 ) -> None:
     """Write a run's metrics of one table; those of the same run and table are replaced."""
-    name = qualified_name(database, _SPEC.name)
+    name = qualified_name(database, into)
     ensure_table(spark, name, _SPEC)
     now = datetime.now(UTC)
     rows = [

@@ -7,7 +7,6 @@ property also names the table's own snapshot: after a rollback, or a write by ot
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -56,14 +55,19 @@ class Work:
         return f"{len(self.days)} days touched since snapshot {self.since}"
 
 
+def read_reflection(table: Any) -> Reflection | None:
+    """What an Iceberg table says that it reflects; None if it says nothing."""
+    stored: str | None = table.properties().get(PROPERTY)
+    return Reflection(**json.loads(stored)) if stored else None
+
+
 def work_for(spark: SparkSession, name: str, history: EventHistory) -> Work:
     """What the KPI table ``name`` lacks of the events' current snapshot."""
     table = load_table(spark, name)
     table.refresh()
-    stored: Mapping[str, str] = table.properties()
-    if PROPERTY not in stored:
+    reflection = read_reflection(table)
+    if reflection is None:
         return Work(why="the table does not say what it reflects")
-    reflection = Reflection(**json.loads(stored[PROPERTY]))
     if reflection.table_uuid != history.uuid:
         return Work(why=f"the table reflects another table than {history.name}")
     if not _is_as_published(spark, table, reflection.as_of):

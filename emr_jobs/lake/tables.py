@@ -29,13 +29,13 @@ def qualified_name(database: str, table: str) -> str:
 
 
 def ensure_table(spark: SparkSession, name: str, spec: TableSpec) -> None:
-    """Create the table ``name`` (and its database) by its specification, or check the one that exists.
+    """Create the table ``name`` (and its database) by its specification, or bring it to it.
 
     Raises:
-        SchemaMismatchError: it exists with other columns or types.
+        SchemaMismatchError: it exists with other columns or types; only optional columns can be added.
     """
     if spark.catalog.tableExists(name):
-        _require_schema(spark, name, spec)
+        _evolve(spark, name, spec)
         return
     spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {name.rpartition('.')[0]}")
     spark.sql(create_statement(name, spec))
@@ -67,17 +67,33 @@ def _literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _require_schema(spark: SparkSession, name: str, spec: TableSpec) -> None:
-    found = [(field.name, field.dataType.simpleString()) for field in spark.table(name).schema]
+def _evolve(spark: SparkSession, name: str, spec: TableSpec) -> None:
+    """Add the optional columns that the specification has gained; files written before have null there."""
+    found = _columns(spark, name)
+    added = [column for column in spec.columns if column.nullable and column.name not in dict(found)]
+    before_that = [(column.name, column.type) for column in spec.columns if column not in added]
+    if found != before_that:
+        raise SchemaMismatchError(_mismatch(name, found, spec))
+    for column in added:
+        position = spec.column_names.index(column.name)
+        place = f"AFTER `{spec.column_names[position - 1]}`" if position else "FIRST"
+        logger.info("%s: adding the column %s %s", name, column.name, column.type)
+        spark.sql(f"ALTER TABLE {name} ADD COLUMN {_column_definition(column)} {place}")
+
+
+def _columns(spark: SparkSession, name: str) -> list[tuple[str, str]]:
+    return [(field.name, field.dataType.simpleString()) for field in spark.table(name).schema]
+
+
+def _mismatch(name: str, found: list[tuple[str, str]], spec: TableSpec) -> str:
     wanted = [(column.name, column.type) for column in spec.columns]
-    if found == wanted:
-        return
     listed = [f"  has    {column} {kind}" for column, kind in found if (column, kind) not in wanted]
     listed += [f"  lacks  {column} {kind}" for column, kind in wanted if (column, kind) not in found]
-    raise SchemaMismatchError(
+    return (
         f"{name} is not the table that config/tables.py specifies, so nothing was written:\n"
         + "\n".join(listed or ["  the same columns in another order"])
-        + "\nMove it away or choose another ICEBERG_TABLE; a type change needs a new table."
+        + "\nOnly optional columns are added to an existing table: values of another type, or required ones,"
+        "\nare not in the files written before. Move the table away or choose another ICEBERG_TABLE."
     )
 
 

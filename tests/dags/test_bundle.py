@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from config.jobs import JOBS
+from config.jobs import ALL_JOBS
 from config.project_config import Settings
 from lakehouse.bundle import build_bundle, bundle_hash, checkout_root, publish_bundle
 from tests.support.lossy_aws import LossyAws
@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
     for package in ("config", "emr_jobs", "emr_jobs/lake"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
-    for job in JOBS.values():
+    for job in ALL_JOBS.values():
         (tmp_path / "emr_jobs" / job.module_file).write_text(f"print({job.name!r})\n")
     (tmp_path / "emr_jobs" / "notes.txt").write_text("not code")
     return tmp_path
@@ -53,7 +53,7 @@ def keys(s3: Any, settings: Settings) -> dict[str, Any]:
 
 def test_bundle_holds_entry_scripts_and_packages(checkout: Path) -> None:
     files = build_bundle(checkout)
-    assert set(files) == {job.module_file for job in JOBS.values()} | {"packages.zip"}
+    assert set(files) == {job.module_file for job in ALL_JOBS.values()} | {"packages.zip"}
     names = set(zipfile.ZipFile(io.BytesIO(files["packages.zip"])).namelist())
     assert {"config/__init__.py", "emr_jobs/__init__.py", "emr_jobs/lake/__init__.py"} <= names
     assert "emr_jobs/notes.txt" not in names

@@ -10,9 +10,15 @@ from config.environments import PROFILES
 from lakehouse.defaults import profile_while_parsing
 from tests.dags.conftest import DAGS_FOLDER, VARIABLES
 
-DAG_IDS = {names.DAG_ID}
+DAG_IDS = {names.DAG_ID, names.MAINTENANCE_DAG_ID}
 
-SCHEDULES = {"": None, "dev": None, "prod": "0 3 * * *", "nonsense": None}
+SCHEDULES = {
+    "": (None, None),
+    "dev": (None, None),
+    "prod": ("0 3 * * *", "0 6 * * *"),
+    "nonsense": (None, None),
+}
+"""Of the main DAG and of maintenance."""
 
 
 def load() -> DagBag:
@@ -41,12 +47,16 @@ def test_dags_import_with_malformed_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert set(bag.dags) == DAG_IDS
 
 
-@pytest.mark.parametrize(("environment", "schedule"), SCHEDULES.items())
+@pytest.mark.parametrize(("environment", "schedules"), SCHEDULES.items())
 def test_schedule_follows_environment_alone(
-    environment: str, schedule: str | None, no_settings: None, monkeypatch: pytest.MonkeyPatch
+    environment: str,
+    schedules: tuple[str | None, str | None],
+    no_settings: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", environment)
-    assert load().dags[names.DAG_ID].schedule == schedule
+    dags = load().dags
+    assert (dags[names.DAG_ID].schedule, dags[names.MAINTENANCE_DAG_ID].schedule) == schedules
 
 
 def test_profile_of_an_unknown_environment_is_the_one_without_schedule() -> None:

@@ -18,7 +18,7 @@ from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from config.jobs import JOBS, KPI_JOBS, WEATHER_CHECK, WEATHER_JOBS
+from config.jobs import ALL_JOBS, JOBS, KPI_JOBS, WEATHER_CHECK, WEATHER_JOBS
 from config.tables import KPI_TABLES
 from lakehouse.defaults import DAG_DEFAULT_ARGS
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -101,7 +101,7 @@ def test_every_job_counts_for_the_runs_verdict(dag: DAG) -> None:
 
 def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:
     steps = [task for task in dag.tasks if isinstance(task, SparkStepOperator)]
-    queue_seconds = sum(JOBS[step.task_id].time_limit_minutes * 60 for step in steps)
+    queue_seconds = sum(ALL_JOBS[step.task_id].time_limit_minutes * 60 for step in steps)
     assert all(step.wait_limit.total_seconds() > queue_seconds for step in steps)
 
 
@@ -157,7 +157,7 @@ def test_a_bad_run_parameter_is_refused_by_name(
 
 def test_dags_import_neither_spark_nor_the_jobs() -> None:
     check = (
-        "import sys; import clickstream_emr_kpis_dag; "
+        "import sys; import clickstream_emr_kpis_dag, lakehouse_maintenance_dag; "
         "sys.exit([name for name in ('pyspark', 'emr_jobs', 'local_stack') if name in sys.modules] or 0)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from moto.emr.models import Cluster
 
 from config.environments import PROFILES
-from config.jobs import KPI_JOBS
+from config.jobs import JOBS, KPI_JOBS
 from config.project_config import ConfigError
 from lakehouse.aws_calls import LOOKS_AFTER_ERROR
 from lakehouse.triggers import StepTrigger
@@ -397,7 +397,7 @@ def test_failed_create_leaves_no_cluster_once_the_teardown_has_run(
 
 
 def test_verdict_of_a_run_whose_jobs_succeeded(run: TaskRunner) -> None:
-    run.states = {job.name: "success" for job in KPI_JOBS}
+    run.states = dict.fromkeys(JOBS, "success")
     run.run("all_jobs_done")
 
 
@@ -409,6 +409,6 @@ def test_verdict_counts_only_the_runs_own_jobs(run: TaskRunner) -> None:
 
 @pytest.mark.parametrize("state", ["failed", "upstream_failed", "skipped", "removed"])
 def test_verdict_names_what_did_not_succeed(run: TaskRunner, state: str) -> None:
-    run.states = {job.name: "success" for job in KPI_JOBS} | {JOB: state}
+    run.states = dict.fromkeys(JOBS, "success") | {JOB: state}
     with pytest.raises(AirflowFailException, match=f"{JOB} is {state}"):
         run.run("all_jobs_done")

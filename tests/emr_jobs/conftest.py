@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -61,9 +61,20 @@ def spark(spark_settings: dict[str, str], warehouse: Path) -> Iterator[SparkSess
 
 
 @pytest.fixture
-def lake(spark: SparkSession, warehouse: Path, tmp_path: Path) -> Lake:
+def lake_anew(spark: SparkSession, warehouse: Path, tmp_path: Path) -> Callable[[], Lake]:
+    """Makes a lake with an empty bronze folder and an empty database each time."""
+
+    def make() -> Lake:
+        number = next(_NUMBERS)
+        return Lake(spark, tmp_path / str(number) / "bronze", f"test_{number}", warehouse)
+
+    return make
+
+
+@pytest.fixture
+def lake(lake_anew: Callable[[], Lake]) -> Lake:
     """An empty bronze folder and an empty database."""
-    return Lake(spark, bronze=tmp_path / "bronze", database=f"test_{next(_NUMBERS)}", warehouse=warehouse)
+    return lake_anew()
 
 
 @pytest.fixture

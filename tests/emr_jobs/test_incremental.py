@@ -225,6 +225,22 @@ def test_a_run_on_files_is_not_taken_for_one_on_the_table(silver: Silver) -> Non
     assert "written to" in report.work[lake.name("sensor_health")]
 
 
+def test_a_field_that_the_contract_has_gained_is_null_before(silver: Silver) -> None:
+    """The snapshot that the tables reflect has no such column; neither have its files."""
+    silver.sql("ALTER TABLE {name} DROP COLUMN humidity")
+    old, new = silver.event("a", NOON, humidity=None), silver.event("b", NOON, humidity=44.0)
+    silver.append(old)
+    for kpi in (SENSOR_HEALTH, TEMP_HUMIDITY):
+        run_job(silver.lake, kpi)
+    silver.sql("ALTER TABLE {name} ADD COLUMN humidity DOUBLE AFTER temperature")
+    silver.append(new)
+
+    for kpi in (SENSOR_HEALTH, TEMP_HUMIDITY):
+        assert not any("full" in work for work in run_job(silver.lake, kpi).work.values())
+
+    require_truth(silver.lake, [old, new], SENSOR_HEALTH, TEMP_HUMIDITY)
+
+
 class Killed(BaseException):
     """As a kill: nothing handles it, nothing is tidied up."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from config.tables import EVENT_COLUMNS, KPI_TABLES, STATUS_HEALTH, Column, TableSpec
+from emr_jobs.lake.errors import SchemaMismatchError
 from emr_jobs.lake.tables import current_snapshot, ensure_table
 from tests.support.lake import EVENT_SCHEMA, Lake
 
@@ -56,6 +59,49 @@ def test_a_table_that_is_there_is_left_alone(lake: Lake) -> None:
     assert before is not None
     assert before.rows == 1
     assert current_snapshot(lake.spark, name) == before
+
+
+NOTE = Column("note", "string", "A field that the contract has gained")
+
+
+def test_an_optional_column_is_added_where_the_specification_has_it(lake: Lake) -> None:
+    name = lake.name("status_health")
+    ensure_table(lake.spark, name, STATUS_HEALTH)
+    lake.spark.sql(f"INSERT INTO {name} VALUES ('active', 7)")
+    status, sensor_count = STATUS_HEALTH.columns
+    evolved = replace(STATUS_HEALTH, columns=(replace(NOTE, name="first"), status, NOTE, sensor_count))
+
+    ensure_table(lake.spark, name, evolved)
+    ensure_table(lake.spark, name, evolved)
+    lake.spark.sql(f"INSERT INTO {name} VALUES ('x', 'faulty', 'new', 8)")
+
+    assert lake.rows("status_health", ["sensor_count"]) == [
+        {"first": None, "status": "active", "note": None, "sensor_count": 7},
+        {"first": "x", "status": "faulty", "note": "new", "sensor_count": 8},
+    ]
+    assert lake.spark.table(name).schema["note"].metadata["comment"] == NOTE.doc
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (replace(STATUS_HEALTH.columns[1], type="string"), "lacks  sensor_count string"),
+        (replace(STATUS_HEALTH.columns[1], name="sensors"), "lacks  sensors bigint"),
+    ],
+    ids=["type", "required"],
+)
+def test_what_old_files_cannot_have_is_refused_with_the_reason(
+    lake: Lake, changed: Column, reason: str
+) -> None:
+    name = lake.name("status_health")
+    ensure_table(lake.spark, name, STATUS_HEALTH)
+
+    with pytest.raises(SchemaMismatchError, match="another type, or required ones") as refusal:
+        ensure_table(lake.spark, name, replace(STATUS_HEALTH, columns=(STATUS_HEALTH.columns[0], changed)))
+
+    assert "has    sensor_count bigint" in str(refusal.value)
+    assert reason in str(refusal.value)
+    assert [field.name for field in lake.spark.table(name).schema] == ["status", "sensor_count"]
 
 
 def test_a_table_never_written_to_has_no_snapshot(lake: Lake) -> None:

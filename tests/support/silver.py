@@ -79,7 +79,8 @@ class Silver:
     def append(self, *rows: dict[str, Any]) -> int:
         """Add rows."""
         self._view(rows)
-        self.sql("INSERT INTO {name} SELECT * FROM changes ORDER BY event_time")
+        columns = ", ".join(f"`{column}`" for column in self.lake.spark.table(self.name).columns)
+        self.sql(f"INSERT INTO {{name}} SELECT {columns} FROM changes ORDER BY event_time")
         return self.current()
 
     def merge(self, *rows: dict[str, Any]) -> int:
@@ -107,6 +108,10 @@ class Silver:
         """Make an earlier snapshot the current one."""
         self._call("rollback_to_snapshot", f"snapshot_id => {snapshot}")
 
+    def roll_to(self, snapshot: int) -> None:
+        """Make any snapshot the current one, an ancestor or not."""
+        self._call("set_current_snapshot", f"snapshot_id => {snapshot}")
+
     def expire_all(self) -> None:
         """Expire all snapshots but the current one."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.999")
@@ -117,7 +122,8 @@ class Silver:
         self.lake.spark.sql(f"CALL glue.system.{procedure}(table => '{table}', {arguments})").collect()
 
     def _view(self, rows: tuple[dict[str, Any], ...]) -> None:
-        file = self.lake.bronze.parent / f"changes-{self.lake.database}.parquet"
+        file = self.lake.bronze.parent / "changes.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(list(rows), schema=_SCHEMA), file)
         self.lake.spark.catalog.clearCache()
         self.lake.spark.read.parquet(str(file)).createOrReplaceTempView("changes")

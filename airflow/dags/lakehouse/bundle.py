@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import config
-from config.jobs import JOBS, Bundle
+from config.jobs import ALL_JOBS, Bundle
 from config.project_config import Settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,9 @@ def build_bundle(root: Path) -> dict[str, bytes]:
         if path.name != "__init__.py"
     }
     missing = [f"{package}/__init__.py" for package in PACKAGES if f"{package}/__init__.py" not in sources]
-    missing += [f"{ENTRY_SCRIPTS}/{job.module_file}" for job in JOBS.values() if job.module_file not in files]
+    missing += [
+        f"{ENTRY_SCRIPTS}/{job.module_file}" for job in ALL_JOBS.values() if job.module_file not in files
+    ]
     if missing:
         raise FileNotFoundError(f"The job bundle lacks files below {root}: {', '.join(missing)}")
     return {**files, "packages.zip": _zip(sources)}

@@ -16,7 +16,7 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from config.cluster import run_job_flow_request
-from config.jobs import JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
+from config.jobs import ALL_JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
 from config.project_config import Settings
 from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
@@ -71,8 +71,13 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     publish_wheelhouse(s3, checked)
     bundle = publish(s3, checked)
     context = get_current_context()
-    options = {"weather_extract": range_options(), "weather_transform": ["--run-id", context["run_id"]]}
-    return {name: emr_step(JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
+    run_id = ["--run-id", context["run_id"]]
+    options = {
+        "weather_extract": range_options(),
+        "weather_transform": run_id,
+        "maintain_tables": [*run_id, *orphan_options()],
+    }
+    return {name: emr_step(ALL_JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
 
 
 @task(retries=0)
@@ -103,9 +108,16 @@ def range_options() -> list[str]:
     return ["--days", str(days)] if days else []
 
 
+def orphan_options() -> list[str]:
+    """What the run's parameter ``remove_orphans`` says, as options: without it orphans are only counted."""
+    return ["--remove-orphans"] if get_current_context()["params"].get("remove_orphans") else []
+
+
 @task
-def all_jobs_done() -> None:
+def all_jobs_done(jobs: list[str]) -> None:
     """Give the run its verdict: it is as red as its worst job.
+
+    Its jobs are those that the run's parameter ``jobs`` names, else ``jobs``.
 
     It is a teardown, so that it runs whatever happened, and so that it is not skipped when someone
     marks the whole run as failed: a teardown that may fail the run hides all that is before it, and
@@ -116,7 +128,7 @@ def all_jobs_done() -> None:
     """
     context = get_current_context()
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
-    jobs = context["params"]["jobs"]
+    jobs = context["params"].get("jobs", jobs)
     states = context["ti"].get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
     undone = [f"{job} is {states.get(job)}" for job in jobs if states.get(job) != "success"]
     if undone:

@@ -1,0 +1,84 @@
+"""Keep the Iceberg tables fast and small, on an EMR cluster of their own.
+
+| task | does |
+|---|---|
+| `check_settings` | reads the environment; one message lists everything that is wrong with it |
+| `publish_bundle` | uploads the code of the jobs and the wheels it needs, unless they are there |
+| `create_cluster` | starts this run's EMR cluster and waits until it is ready |
+| `maintain_tables` | EMR step: table by table, what its specification says of upkeep |
+| `terminate_cluster` | ends the cluster, whatever happened before |
+| `all_jobs_done` | fails unless the job succeeded |
+
+For each table the step deletes rows beyond the data retention (by arrival, as bronze does), joins small
+files in the table's order, and expires snapshots; those that KPI jobs still compute from are kept. Files
+that no snapshot knows are only counted, unless `remove_orphans` is set: then they are deleted, if they are
+older than three days. Files, bytes and seconds before and after are in the task's log and in
+`data_quality_metrics`.
+
+**Safe beside everything else:** a reader sees the table before or after. Where a writer is faster, upkeep
+of that table waits for the next run; where upkeep is faster, the writer starts over by itself. It may run
+at any time and any number of times.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from config import names
+from config.jobs import MAINTAIN_TABLES
+from lakehouse.assets import table_asset
+from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
+from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
+from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
+
+PARAMS = {
+    "remove_orphans": Param(
+        False,
+        title="Remove orphans",
+        description="Delete files that no snapshot knows and that are older than three days. "
+        "Otherwise they are only counted.",
+        type="boolean",
+    ),
+}
+
+
+@dag(
+    dag_id=names.MAINTENANCE_DAG_ID,
+    description="Compaction, expiry of rows and snapshots, removal of orphans",
+    doc_md=__doc__,
+    schedule=profile_while_parsing().maintenance_schedule,
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DAG_DEFAULT_ARGS,
+    params=PARAMS,
+    tags=["emr", "iceberg", "upkeep"],
+)
+def lakehouse_maintenance() -> None:
+    """Wire the tasks."""
+    job = MAINTAIN_TABLES
+    checked = check_settings()
+    steps = publish_bundle(checked["settings"], [job.name])
+    create = CreateRunClusterOperator(
+        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+    )
+    terminate = TerminateRunClusterOperator(
+        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
+    )
+    verdict = all_jobs_done([job.name])
+    maintain = SparkStepOperator(
+        task_id=job.name,
+        job_flow_id=create.output,
+        steps=[steps[job.name]],
+        wait_limit=step_wait_limit([job]),
+        doc_md=job.doc,
+        outlets=[table_asset(table) for table in job.outputs],
+        **EMR_ARGUMENTS,
+    )
+    # As setups they run again when the job is cleared; with one of them done, the teardowns run.
+    terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
+    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
+    steps >> create >> maintain >> [verdict, terminate]
+
+
+lakehouse_maintenance()
