@@ -10,6 +10,9 @@ LOCAL_AWS_PORT (4566) and WEATHER_PORT (4580). The weather comes from a stand-in
 WEATHER_API_URL says otherwise (https://... of a service that speaks its API).
 
 Each part works in its own role (docs/roles.md), as on AWS; what .local/env holds are an administrator's keys.
+With --aws it works in your own account instead: it reads the names of buckets and roles from the outputs of
+the deployed stacks (python -m ops.deploy apply), writes them to .env, and starts Airflow in containers
+(docker_airflow) with them.
 """
 
 from __future__ import annotations
@@ -32,8 +35,9 @@ from rich.console import Console
 
 from config import names
 from config.environments import PROFILES
+from local_stack import account
 from local_stack.airflow_server import PASSWORD, USER, AirflowApi, AirflowServer
-from local_stack.environment import deploy_stacks, enter
+from local_stack.environment import ENVIRONMENT, deploy_stacks, enter
 from local_stack.ports import PortError, check_free, read_ports
 from local_stack.roles import role_variables
 from local_stack.stages import Stages
@@ -66,6 +70,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--once", action="store_true", help="run the whole chain once, print it and stop")
+    parser.add_argument(
+        "--aws", action="store_true", help="Airflow in containers, for the account of your AWS credentials"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier events, tables and runs first")
     parser.add_argument(
         "--state", type=Path, default=ROOT / ".local", metavar="DIR", help="where state is kept (.local)"
@@ -281,8 +288,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
+        if options.aws:
+            environment = os.environ.get("ENVIRONMENT") or ENVIRONMENT
+            return account.start(ROOT, environment, read_ports(), console)
         return QuickStart(options, console).run()
-    except (PortError, StackError, DeployError, httpx.HTTPError) as error:
+    except (PortError, StackError, DeployError, account.DockerError, httpx.HTTPError) as error:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:

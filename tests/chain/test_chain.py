@@ -29,6 +29,7 @@ from tests.chain.conftest import UsedIn
 from tests.support.event_truth import expected_tables
 from tests.support.least_privilege import exercised, grants, inline_statements, needless, used_by_role
 from tests.support.local_stack import LocalStack
+from tests.support.notebooks import execute, pictures
 
 pytestmark = pytest.mark.chain
 
@@ -150,6 +151,13 @@ def test_every_record_is_accounted_for_and_a_second_run_has_nothing_to_do(local_
     assert (first["unchanged"], second["unchanged"]) == (False, True)
     assert {**second, "unchanged": False} == first
     assert kpi_tables_in_athena(local_stack) == before
+
+
+@pytest.mark.parametrize(("notebook", "charts"), [("explore_lakehouse", 3), ("data_quality", 5)])
+def test_notebooks_run_top_to_bottom(
+    local_stack: LocalStack, tmp_path: Path, notebook: str, charts: int
+) -> None:
+    assert pictures(execute(notebook, tmp_path, local_stack.environment)) == charts
 
 
 def test_step_logs_lie_where_emr_puts_them(local_stack: LocalStack):
