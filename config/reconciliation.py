@@ -6,7 +6,37 @@ entry of quarantine, unless it expired or still awaits its ingest; every KPI tab
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+EXPIRED_PROPERTY = "lakehouse.expired"
+"""Property of a table: JSON with the ``rows`` that upkeep has deleted, by arrival ``before`` a time."""
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What retention has left: arrivals from day ``since`` on (``YYYY-MM-DD``; empty: all). It has deleted
+    ``expired`` rows."""
+
+    since: str = ""
+    expired: int = 0
+
+    @classmethod
+    def of(cls, *tables: Mapping[str, str]) -> Retained:
+        """By the properties of tables, from the first day that upkeep has left whole in all of them.
+
+        >>> Retained.of({EXPIRED_PROPERTY: '{"rows": 7, "before": "2026-06-01T03:00:00+00:00"}'}, {})
+        Retained(since='2026-06-02', expired=7)
+        """
+        since, rows = "", 0
+        for properties in tables:
+            expired = json.loads(properties.get(EXPIRED_PROPERTY) or "{}")
+            if expired:
+                whole = datetime.fromisoformat(expired["before"]).date() + timedelta(days=1)
+                since, rows = max(since, f"{whole}"), rows + expired["rows"]
+        return cls(since, rows)
 
 
 @dataclass(frozen=True)

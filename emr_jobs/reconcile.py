@@ -12,14 +12,14 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.jobs import RECONCILE_JOB
-from config.reconciliation import Account, KpiTotal
+from config.reconciliation import Account, KpiTotal, Retained
 from config.tables import (
     EVENT_GEO_KPIS_EVENTS,
     QUARANTINE,
@@ -60,9 +60,6 @@ logger = logging.getLogger("emr_jobs.reconcile")
 
 COUNTS = {SENSOR_HEALTH: "total_count", EVENT_GEO_KPIS_EVENTS: "event_count", SENSOR_STATUS: "event_count"}
 """KPI tables in which every event counts once, and the column that counts it."""
-
-EXPIRED_PROPERTY = "lakehouse.expired"
-"""Of silver and quarantine: JSON with ``rows`` that upkeep has deleted, which arrived ``before`` a time."""
 
 _SOURCE = SourceHelp(
     behaviour="Compares manifests, delivered files, events, quarantine and KPI tables.",
@@ -160,7 +157,6 @@ class _Reconciliation:
         self.now = now
         self.memory_table = self._name(RECONCILED_MANIFESTS.name)
         self.known = Reconciled.load(spark, self.memory_table)
-        self.expired = 0
         if options.full:
             self.known = Reconciled()
 
@@ -168,12 +164,12 @@ class _Reconciliation:
         return qualified_name(self.options.database, table)
 
     def run(self) -> Result:
-        state, cutoff = self._look()
-        since = max(self.known.since, cutoff)
+        state, retained = self._look()
+        since = max(self.known.since, retained.since)
         bronze, failures = self._list(since)
         done = {} if self.options.full else memory.known_parts(self.spark, self.memory_table)
         parts = list_parts(self.spark, self.options.manifests) if self.options.manifests else []
-        new = [part for part in parts if part.uri not in done and f"{part.day}" >= cutoff]
+        new = [part for part in parts if part.uri not in done and f"{part.day}" >= retained.since]
         kpis = self._kpi_snapshots()
         seen = memory.digest(bronze, failures, [state.silver_at, state.quarantine_at], sorted(kpis.items()))
         if not new and seen == self.known.seen:
@@ -183,7 +179,11 @@ class _Reconciliation:
         counts = count_days(self.spark, state, delivered, since)
         missing = self._find_missing(state, delivered, new, parts)
         acked = memory.count_acked(self.spark, new)
-        account = self._account(state, counts, missing, new, sum(done.values()) + sum(acked.values()))
+        account = replace(
+            self._account(state, counts, missing, new),
+            acked=sum(done.values()) + sum(acked.values()),
+            expired=retained.expired,
+        )
         if account.differences:
             self._require_unchanged(state)
             return Result(account, tuple(self._name_files(state, delivered, counts, missing)))
@@ -191,8 +191,8 @@ class _Reconciliation:
         self._remember(state, counts, account, found, seen)
         return Result(account)
 
-    def _look(self) -> tuple[LakeState, str]:
-        """The tables now, and the first day of arrival that retention has left whole (empty: all are)."""
+    def _look(self) -> tuple[LakeState, Retained]:
+        """The tables now, and what retention has left of them."""
         silver = self._name(self.options.table)
         quarantine = self._name(quarantine_table(self.options.table))
         ensure_table(self.spark, silver, SILVER)
@@ -202,14 +202,8 @@ class _Reconciliation:
         table.refresh()
         properties = table.properties()
         ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
-        cutoff, self.expired = "", 0
-        for each in (table, load_table(self.spark, quarantine)):
-            expired = json.loads(each.properties().get(EXPIRED_PROPERTY) or "{}")
-            if expired:
-                self.expired += expired["rows"]
-                whole = datetime.fromisoformat(expired["before"]).date() + timedelta(days=1)
-                cutoff = max(cutoff, f"{whole}")
-        return LakeState(silver, quarantine, snapshot_of(table), quarantine_at, ledger), cutoff
+        retained = Retained.of(properties, load_table(self.spark, quarantine).properties())
+        return LakeState(silver, quarantine, snapshot_of(table), quarantine_at, ledger), retained
 
     def _list(self, since: str) -> tuple[list[str], list[str]]:
         first = f"{since}T00" if since else ""
@@ -247,18 +241,15 @@ class _Reconciliation:
         counts: DayCounts,
         missing: Missing,
         new: Sequence[ManifestPart],
-        acked: int,
     ) -> Account:
         sent_after = self.now - timedelta(minutes=self.options.delivery_minutes)
         in_flight = missing.in_flight(new, sent_after)
         return Account(
-            acked=acked,
             undelivered=missing.total - in_flight,
             in_flight=in_flight,
             bronze=counts.bronze.total() + counts.awaiting,
             failed=counts.failed.total(),
             awaiting=counts.awaiting,
-            expired=self.expired,
             settled=self.known.settled,
             silver=counts.silver.total(),
             quarantined=counts.quarantined.total(),

@@ -16,9 +16,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -30,7 +29,7 @@ from rich.table import Table
 
 from config.jobs import RECONCILE_JOB
 from config.project_config import ConfigError, Settings
-from config.reconciliation import Account, Check, KpiTotal
+from config.reconciliation import Account, Check, KpiTotal, Retained
 from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS, QUARANTINE, SENSOR_HEALTH, SILVER
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.ledger import Ledger, hour_of
@@ -40,8 +39,7 @@ from ops.athena import QueryError, run_query
 DELIVERY_TIMEOUT_SECONDS = 300
 SECONDS_BETWEEN_LOOKS = 1.0
 
-EXPIRED_PROPERTY = "lakehouse.expired"
-"""Of silver and quarantine: JSON with ``rows`` that upkeep has deleted, which arrived ``before`` a time."""
+EPOCH = "1970-01-01"
 
 COUNTS = {SENSOR_HEALTH: "total_count", EVENT_GEO_KPIS_EVENTS: "event_count"}
 """KPI tables in which every event counts once, and the column that counts it."""
@@ -58,35 +56,6 @@ class Producers:
     acked: int
     given_up: int
     unknown_outcomes: int
-
-
-@dataclass(frozen=True)
-class Retained:
-    """What retention has left: arrivals from day ``since`` on (empty: all), and how many rows went."""
-
-    since: str = ""
-    expired: int = 0
-
-    @classmethod
-    def of(cls, *tables: Mapping[str, str]) -> Retained:
-        """By the properties of silver and quarantine."""
-        since, rows = "", 0
-        for properties in tables:
-            expired = json.loads(properties.get(EXPIRED_PROPERTY) or "{}")
-            if expired:
-                whole = datetime.fromisoformat(expired["before"]).date() + timedelta(days=1)
-                since, rows = max(since, f"{whole}"), rows + expired["rows"]
-        return cls(since, rows)
-
-    @property
-    def rows(self) -> str:
-        """SQL: whether a row of silver or quarantine counts."""
-        return f"arrival_hour >= TIMESTAMP '{self.since} 00:00:00'" if self.since else "true"
-
-    @property
-    def bronze(self) -> str:
-        """SQL: whether a bronze row counts."""
-        return f"dt >= '{self.since}'" if self.since else "true"
 
 
 class Reconciliation:
@@ -108,11 +77,13 @@ class Reconciliation:
         ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
         retained = Retained.of(properties, self._properties(QUARANTINE.name))
         producers = self._producers()
+        in_bronze = f"dt >= '{retained.since}'"
+        in_tables = f"arrival_hour >= TIMESTAMP '{retained.since or EPOCH} 00:00:00'"
         # Names and limits come from config and from checked dates, not from outside.
-        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name} WHERE {retained.bronze}")  # noqa: S608
-        silver = self._count(f"SELECT count(*) AS n FROM {SILVER.name} WHERE {retained.rows}")  # noqa: S608
+        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name} WHERE {in_bronze}")  # noqa: S608
+        silver = self._count(f"SELECT count(*) AS n FROM {SILVER.name} WHERE {in_tables}")  # noqa: S608
         quarantined = self._count(
-            f"SELECT count(*) AS n FROM {QUARANTINE.name} WHERE state = 'open' AND {retained.rows}"  # noqa: S608
+            f"SELECT count(*) AS n FROM {QUARANTINE.name} WHERE state = 'open' AND {in_tables}"  # noqa: S608
         )
         failed = self._count_failed(retained.since)
         account = Account(
