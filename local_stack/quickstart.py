@@ -37,7 +37,7 @@ from config import names
 from config.environments import PROFILES
 from local_stack import account
 from local_stack.airflow_server import PASSWORD, USER, AirflowApi, AirflowServer
-from local_stack.environment import ENVIRONMENT, deploy_stacks, enter
+from local_stack.environment import deploy_stacks, enter
 from local_stack.ports import PortError, check_free, read_ports
 from local_stack.roles import role_variables
 from local_stack.stages import Stages
@@ -289,8 +289,7 @@ def main() -> int:
         signal.signal(number, interrupt)
     try:
         if options.aws:
-            environment = os.environ.get("ENVIRONMENT") or ENVIRONMENT
-            return account.start(ROOT, environment, read_ports(), console)
+            return account.start(ROOT, options.environment, read_ports(), console)
         return QuickStart(options, console).run()
     except (PortError, StackError, DeployError, account.DockerError, httpx.HTTPError) as error:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
