@@ -202,7 +202,9 @@ class _Reconciliation:
         table.refresh()
         properties = table.properties()
         ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
-        retained = Retained.of(properties, load_table(self.spark, quarantine).properties())
+        other = load_table(self.spark, quarantine)
+        other.refresh()
+        retained = Retained.of(properties, other.properties())
         return LakeState(silver, quarantine, snapshot_of(table), quarantine_at, ledger), retained
 
     def _list(self, since: str) -> tuple[list[str], list[str]]:

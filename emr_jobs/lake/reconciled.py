@@ -13,6 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config.reconciliation import Account, KpiTotal
 from config.tables import RECONCILED_MANIFESTS
+from emr_jobs.lake.history import at_snapshot
 from emr_jobs.lake.manifests import ManifestPart, read_parts
 from emr_jobs.lake.publish import publish
 from emr_jobs.lake.tables import current_snapshot, ensure_table, load_table
@@ -39,7 +40,9 @@ class Reconciled:
     def load(cls, spark: SparkSession, name: str) -> Reconciled:
         """What the table ``name`` says, which is made where it is absent."""
         ensure_table(spark, name, _SPEC)
-        stored = load_table(spark, name).properties().get(PROPERTY)
+        table = load_table(spark, name)
+        table.refresh()
+        stored = table.properties().get(PROPERTY)
         if not stored:
             return cls()
         known = json.loads(stored)
@@ -50,7 +53,8 @@ class Reconciled:
 
 def known_parts(spark: SparkSession, name: str) -> dict[str, int]:
     """URIs of the parts of manifests that are done with, and their records."""
-    rows = spark.table(name).select("part", "acked").collect()
+    base = current_snapshot(spark, name)
+    rows = at_snapshot(spark, name, base.id).select("part", "acked").collect() if base else []
     return {row.part: row.acked for row in rows}
 
 
