@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from config.environments import PROFILES
 from local_stack.environment import deploy_stacks, enter
 from ops.deployment.errors import DeployError
 
@@ -26,10 +27,13 @@ def main() -> int:
     )
     parser.add_argument("--endpoint", required=True, help="where the emulated AWS listens")
     parser.add_argument("--settings", type=Path, required=True, help="the file to write")
+    parser.add_argument(
+        "--environment", choices=sorted(PROFILES), default="dev", help="what to deploy (%(default)s)"
+    )
     options = parser.parse_args()
     enter(options.endpoint)
     try:
-        deploy_stacks(options.settings, Console(width=120))
+        deploy_stacks(options.settings, options.environment, Console(width=120))
     except DeployError as error:
         print(error, file=sys.stderr)
         return 1
