@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ENVIRONMENT ?= dev
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run test test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile test test-fast lint format lock bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ setup: ## Install the locked packages into .venv
 
 run: ## Start everything on this machine and stay up (the same as ./start_local_airflow.sh)
 	@./start_local_airflow.sh
+
+reconcile: setup ## Where every event ended up: prints the account, fails if anything differs
+	@$(PYTHON) -m ops.reconcile
 
 test: setup ## Everything that passes or fails, the whole chain included
 	@$(PYTHON) -m pytest

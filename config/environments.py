@@ -11,7 +11,8 @@ class EnvironmentProfile:
     """Sizes, schedules and retentions of one environment.
 
     ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
-    The schedules are cron in UTC, or None for runs by hand only; retentions are in days.
+    The schedules are cron in UTC, or None for runs by hand only. Retentions are in days, the stream's in
+    hours: that long Firehose may still deliver what the stream received.
     """
 
     emr_core_nodes: int
@@ -20,6 +21,7 @@ class EnvironmentProfile:
     maintenance_schedule: str | None
     log_retention_days: int
     data_retention_days: int
+    stream_retention_hours: int
     checkpoint_store: Literal["s3", "dynamodb"]
     s3_access_logging: bool
 
@@ -32,6 +34,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         maintenance_schedule=None,
         log_retention_days=7,
         data_retention_days=90,
+        stream_retention_hours=24,
         checkpoint_store="s3",
         s3_access_logging=False,
     ),
@@ -42,6 +45,7 @@ PROFILES: dict[str, EnvironmentProfile] = {
         maintenance_schedule="0 6 * * *",
         log_retention_days=90,
         data_retention_days=365,
+        stream_retention_hours=168,
         checkpoint_store="dynamodb",
         s3_access_logging=True,
     ),

@@ -48,3 +48,10 @@ class RejectReason(StrEnum):
     LOCATION_RANGE = "location_out_of_range"
     TIMESTAMP_TOO_OLD = "timestamp_too_old"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
+
+
+UUID_CONFLICT = "uuid_conflict"
+"""Reason of a valid event in quarantine: the event of the same identity, in silver, has other content."""
+
+UNREADABLE_DOCUMENT = "unreadable_failure_document"
+"""Reason of a line among the conversion failures that is not a document of Firehose's."""

@@ -35,24 +35,48 @@ class Job:
         return f"{self.name}.py"
 
 
+DEFAULT_OPEN_HOURS = 48
+"""How long an hour's folder of bronze may get files: a day of stream retention, and a day of retries."""
+
+INGEST_JOB = Job(
+    name="ingest_events",
+    table="clickstream_events",
+    outputs=("clickstream_events", "clickstream_quarantine"),
+    doc="New bronze files into the table of events, once each; what is invalid into quarantine",
+    options=lambda settings: (
+        "--conversion-errors",
+        settings.conversion_errors_path,
+        "--open-hours",
+        str(settings.profile.stream_retention_hours + 24),
+    ),
+)
+
+
+def _events_table(settings: Settings) -> str:
+    return INGEST_JOB.table
+
+
 KPI_JOBS = (
     Job(
         name="kpi_sensor_health",
         table="sensor_health",
         outputs=("sensor_health", "status_health"),
         doc="Faulty share per sensor, sensors per status",
+        source=_events_table,
     ),
     Job(
         name="kpi_temp_humidity",
         table="temp_humidity_kpis",
         outputs=("temp_humidity_kpis",),
         doc="Climate per day and place",
+        source=_events_table,
     ),
     Job(
         name="kpi_event_geo",
         table="event_geo_kpis",
         outputs=("event_geo_kpis_events", "event_geo_kpis_faulty_geo"),
         doc="Events per day and type, faulty events per place",
+        source=_events_table,
     ),
 )
 
@@ -88,10 +112,23 @@ WEATHER_JOBS = (
 )
 """In the order in which they run."""
 
+RECONCILE_JOB = Job(
+    name="reconcile",
+    table="clickstream_events",
+    outputs=("data_quality_metrics",),
+    doc="Manifests, delivered rows, events, quarantine and KPIs add up",
+    options=lambda settings: (
+        "--conversion-errors",
+        settings.conversion_errors_path,
+        "--manifests",
+        settings.manifests_path,
+    ),
+)
+
 WEATHER_CHECK = "weather_check"
 """Task on the Airflow worker, before a cluster is used for weather: ``python -m emr_jobs.weather_check``."""
 
-JOBS: dict[str, Job] = {job.name: job for job in (*KPI_JOBS, *WEATHER_JOBS)}
+JOBS: dict[str, Job] = {job.name: job for job in (INGEST_JOB, *KPI_JOBS, *WEATHER_JOBS, RECONCILE_JOB)}
 
 MAINTAIN_TABLES = Job(
     name="maintain_tables",

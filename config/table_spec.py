@@ -37,7 +37,8 @@ class TableSpec:
     """A table of the lake.
 
     ``key`` names the columns that identify a row. ``partition`` holds Iceberg transforms as SQL
-    (``days(event_time)``), or plain column names for bronze. ``sort`` is the write order.
+    (``days(event_time)``), or plain column names for bronze. ``sort`` is the write order. ``properties``
+    are Iceberg table properties beside those that all tables have.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TableSpec:
     partition: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     format: Literal["iceberg", "parquet"] = "iceberg"
+    properties: tuple[tuple[str, str], ...] = ()
     upkeep: Upkeep = Upkeep()
 
     @property

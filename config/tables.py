@@ -9,6 +9,7 @@ from __future__ import annotations
 from config import names
 from config.table_spec import Column as Column
 from config.table_spec import TableSpec as TableSpec
+from config.table_spec import Upkeep as Upkeep
 from config.weather_tables import WEATHER_TABLES
 
 EVENT_COLUMNS = (
@@ -35,6 +36,52 @@ BRONZE = TableSpec(
 BRONZE_PARTITION_COLUMNS = (
     Column("dt", "string", "Arrival date, UTC, YYYY-MM-DD"),
     Column("hour", "string", "Arrival hour, UTC, 00 to 23"),
+)
+
+_ARRIVAL_HOUR = Column("arrival_hour", "timestamp", "Start of the UTC hour in which Firehose received it")
+_INGESTED_AT = Column("ingested_at", "timestamp", "When ingest took it in, UTC", nullable=False)
+
+SILVER = TableSpec(
+    name="clickstream_events",
+    doc="Every valid event once. Of several copies, the one with the smallest (source_file, source_row).",
+    columns=(
+        *EVENT_COLUMNS,
+        Column("event_time", "timestamp", "The timestamp as UTC time", nullable=False),
+        _ARRIVAL_HOUR,
+        Column("source_file", "string", "URI of the bronze file it was taken from", nullable=False),
+        Column("source_row", "bigint", "Its row there, from 0", nullable=False),
+        _INGESTED_AT,
+    ),
+    key=("uuid", "timestamp"),
+    partition=("days(event_time)",),
+    sort=("sensor_id", "timestamp"),
+    properties=(("write.summary.partition-limit", "100000"),),  # Readers learn from it which days changed.
+    upkeep=Upkeep(expires_by="arrival_hour"),
+)
+
+QUARANTINE = TableSpec(
+    name="clickstream_quarantine",
+    doc="What was delivered but is no valid event, or says otherwise than the event of the same identity.",
+    columns=(
+        Column("source_file", "string", "URI of the delivered file", nullable=False),
+        Column("source_row", "bigint", "Its row there, from 0; of a text file its line", nullable=False),
+        Column(
+            "reason",
+            "string",
+            "A reason of config/events.py, or Firehose's error code for a failed conversion",
+            nullable=False,
+        ),
+        Column("raw", "string", "The event as JSON; of a failed conversion the record's bytes as base64"),
+        _ARRIVAL_HOUR,
+        Column("state", "string", "open, or replayed", nullable=False),
+        Column("correction", "string", "The event as JSON that was replayed instead"),
+        Column("replayed_at", "timestamp", "When it was replayed, UTC"),
+        _INGESTED_AT,
+    ),
+    key=("source_file", "source_row"),
+    partition=("reason",),
+    sort=("source_file", "source_row"),
+    upkeep=Upkeep(expires_by="arrival_hour"),
 )
 
 _LATITUDE = Column("latitude", "double", "Degrees, rounded to 6 decimals", nullable=False)
@@ -131,9 +178,31 @@ SENSOR_STATUS = TableSpec(
     sort=("sensor_id", "status"),
 )
 
+RECONCILED_MANIFESTS = TableSpec(
+    name="_reconciled_manifests",
+    doc="Internal: the parts of producers' manifests whose records were all found. A property of the table "
+    "says what else the last reconciliation has settled.",
+    columns=(
+        Column("part", "string", "URI of the part", nullable=False),
+        Column("acked", "bigint", "Its records: those that the stream acknowledged", nullable=False),
+        Column("reconciled_at", "timestamp", "When the last of them was found, UTC", nullable=False),
+    ),
+    key=("part",),
+    sort=("part",),
+)
+
 INTERNAL_TABLES = (SENSOR_STATUS,)
 """What jobs keep for themselves, to compute only what is new: nobody else is to rely on them."""
 
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (BRONZE, *KPI_TABLES, *INTERNAL_TABLES, *WEATHER_TABLES)
+    spec.name: spec
+    for spec in (
+        BRONZE,
+        SILVER,
+        QUARANTINE,
+        *KPI_TABLES,
+        *INTERNAL_TABLES,
+        RECONCILED_MANIFESTS,
+        *WEATHER_TABLES,
+    )
 }

@@ -126,7 +126,11 @@ DATA_QUALITY_METRICS = TableSpec(
         Column("table_name", "string", "The table that the data is for", nullable=False),
         Column("metric", "string", "What was measured", nullable=False),
         Column("value", "double", "The result; rates are percent, counts are rows", nullable=False),
-        Column("threshold", "double", "The least acceptable value, null where there is none"),
+        Column(
+            "threshold",
+            "double",
+            "The least acceptable value (of differences the only one), or null",
+        ),
         Column("verdict", "string", "pass, fail, or none without a threshold", nullable=False),
         Column("measured_at", "timestamp", "When it was measured", nullable=False),
     ),

@@ -27,9 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--endpoint", required=True, help="where the emulated AWS listens")
     parser.add_argument("--settings", type=Path, required=True, help="the file to write")
-    parser.add_argument(
-        "--environment", choices=sorted(PROFILES), default="dev", help="what to deploy (%(default)s)"
-    )
+    parser.add_argument("--environment", choices=sorted(PROFILES), default="dev", help="default: %(default)s")
     options = parser.parse_args()
     enter(options.endpoint)
     try:

@@ -9,11 +9,10 @@ State is kept in .local (make clean removes it). Ports, all on loopback: AIRFLOW
 LOCAL_AWS_PORT (4566) and WEATHER_PORT (4580). The weather comes from a stand-in for Open-Meteo, unless
 WEATHER_API_URL says otherwise (https://... of a service that speaks its API).
 
+Each part works in its own role (docs/roles.md), as on AWS; what .local/env holds are an administrator's keys.
 With --aws it works in your own account instead: it reads the names of buckets and roles from the outputs of
 the deployed stacks (python -m ops.deploy apply), writes them to .env, and starts Airflow in containers
 (docker_airflow) with them.
-
-Each part works in its own role (docs/roles.md), as on AWS; what .local/env holds are an administrator's keys.
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
-"""Where every event ended up: acknowledged, delivered, valid, counted.
+"""Where every event ended up: acknowledged, delivered, an event, in quarantine, counted.
 
     python -m ops.reconcile                      the whole account, from the stream to the KPI tables
     python -m ops.reconcile --wait-for-delivery  wait until Firehose has delivered what was acknowledged
 
-Three equations must hold: acknowledged = bronze rows + failed conversions (what no manifest attests
-comes on top and is shown); bronze rows = valid + invalid + duplicate; valid = events in the KPI
-table. A difference is named, and the exit code is 1. Settings come from the environment and .env.
+The equations are those of the EMR step ``reconcile`` (config/reconciliation.py), over all that is retained.
+Manifests are compared by their totals: event by event the step does it, and its last verdict counts here
+too. A difference is named, and the exit code is 1. Settings come from the environment and .env.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import os
 import sys
 import time
@@ -19,23 +21,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
+from config.jobs import RECONCILE_JOB
 from config.project_config import ConfigError, Settings
-from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS
+from config.reconciliation import Account, Check, KpiTotal, Retained
+from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS, QUARANTINE, SENSOR_HEALTH, SILVER
+from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
+from emr_jobs.lake.ledger import Ledger, hour_of
 from kinesis.manifest import count_acked, find_runs
 from ops.athena import QueryError, run_query
-from ops.bronze_sql import account_query
 
 DELIVERY_TIMEOUT_SECONDS = 300
 SECONDS_BETWEEN_LOOKS = 1.0
 
+EPOCH = "1970-01-01"
+
+COUNTS = {SENSOR_HEALTH: "total_count", EVENT_GEO_KPIS_EVENTS: "event_count"}
+"""KPI tables in which every event counts once, and the column that counts it."""
+
 
 @dataclass(frozen=True)
-class Attested:
+class Producers:
     """What the producers' manifests say, in records.
 
     ``given_up`` were not acknowledged (the manifests keep them); ``unknown_outcomes`` may lie on the
@@ -47,149 +58,165 @@ class Attested:
     unknown_outcomes: int
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """Records acknowledged by the stream, and where Firehose put them."""
-
-    attested: Attested
-    bronze: int
-    failed: int
-
-    @property
-    def undelivered(self) -> int:
-        """Acknowledged records that are nowhere yet."""
-        return max(0, self.attested.acked - self.bronze - self.failed)
-
-    @property
-    def unattested(self) -> int:
-        """Delivered records that no manifest names: of other producers, of one that was killed, second
-        copies of records whose call ended unknown."""
-        return max(0, self.bronze + self.failed - self.attested.acked)
-
-
-@dataclass(frozen=True)
-class Account:
-    """Everything that was delivered, and what became of it. Counts are of records."""
-
-    delivery: Delivery
-    valid: int
-    invalid: int
-    duplicate: int
-    counted: int
-    """Events in the KPI table: the sum of event_count."""
-
-    @property
-    def differences(self) -> list[str]:
-        """What does not add up, in words; empty if all does."""
-        found = []
-        if self.delivery.undelivered:
-            found.append(
-                f"{self.delivery.undelivered:,} acknowledged records are not delivered: "
-                "wait for Firehose (--wait-for-delivery), then see its CloudWatch log for errors"
-            )
-        if self.delivery.bronze != self.valid + self.invalid + self.duplicate:
-            found.append(f"{self.delivery.bronze:,} bronze rows are not valid + invalid + duplicate")
-        if self.valid != self.counted:
-            found.append(
-                f"{self.valid:,} valid events, but {self.counted:,} in {EVENT_GEO_KPIS_EVENTS.name}: "
-                "run the DAG if events have arrived since its last run"
-            )
-        return found
-
-
-# Names in the statements come from config, not from outside.
-BRONZE_COUNT = f"SELECT count(*) AS n FROM {BRONZE.name}"  # noqa: S608
-COUNTED = f"SELECT coalesce(sum(event_count), 0) AS n FROM {EVENT_GEO_KPIS_EVENTS.name}"  # noqa: S608
-
-
 class Reconciliation:
-    """Counts through Athena and S3, with the clients of one session.
+    """Counts through Athena, Glue and S3, with the clients of one session.
 
-    What it asks may raise QueryError (Athena cannot read a table) and botocore's errors (S3).
+    What it asks may raise QueryError (Athena cannot read a table) and botocore's errors (S3, Glue).
     """
 
     def __init__(self, session: boto3.session.Session, settings: Settings) -> None:
         self._s3: Any = session.client("s3", region_name=settings.aws_region)
+        self._glue: Any = session.client("glue", region_name=settings.aws_region)
         self._athena: Any = session.client("athena", region_name=settings.aws_region)
         self._settings = settings
         self._failed_by_key: dict[str, int] = {}
 
-    def account(self) -> Account:
-        """The whole account."""
-        return Account(
-            delivery=self._delivery(self._attested()),
-            **self._query(account_query()),
-            counted=self._query(COUNTED)["n"],
+    def account(self) -> tuple[Account, Producers]:
+        """The whole account, and what the producers say of themselves."""
+        properties = self._properties(SILVER.name)
+        ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
+        retained = Retained.of(properties, self._properties(QUARANTINE.name))
+        producers = self._producers()
+        in_bronze = f"dt >= '{retained.since}'"
+        in_tables = f"arrival_hour >= TIMESTAMP '{retained.since or EPOCH} 00:00:00'"
+        # Names and limits come from config and from checked dates, not from outside.
+        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name} WHERE {in_bronze}")  # noqa: S608
+        silver = self._count(f"SELECT count(*) AS n FROM {SILVER.name} WHERE {in_tables}")  # noqa: S608
+        quarantined = self._count(
+            f"SELECT count(*) AS n FROM {QUARANTINE.name} WHERE state = 'open' AND {in_tables}"  # noqa: S608
         )
+        failed = self._count_failed(retained.since)
+        account = Account(
+            acked=producers.acked,
+            undelivered=max(0, producers.acked - bronze - failed - retained.expired),
+            bronze=bronze,
+            failed=failed,
+            awaiting=self._count_awaiting(ledger),
+            expired=retained.expired,
+            silver=silver,
+            quarantined=quarantined,
+            duplicates=sum(count for day, count in ledger.duplicates.items() if day >= retained.since),
+            kpis=tuple(self._kpi_total(spec.name, column, silver) for spec, column in COUNTS.items()),
+        )
+        return account, producers
 
-    def wait_for_delivery(self, timeout_seconds: float = DELIVERY_TIMEOUT_SECONDS) -> Delivery:
+    def verdicts(self) -> list[str]:
+        """What the last run of the EMR step has found to differ, in words; nothing before its first run."""
+        if not self._exists("data_quality_metrics"):
+            return []
+        # The names come from config.
+        last = "SELECT max(measured_at) FROM data_quality_metrics WHERE metric LIKE 'reconcile_%'"
+        sql = (
+            "SELECT run_id, metric, value FROM data_quality_metrics WHERE metric LIKE 'reconcile_%' "  # noqa: S608
+            f"AND table_name = '{RECONCILE_JOB.table}' AND verdict = 'fail' AND measured_at = ({last})"
+        )
+        rows = run_query(self._athena, sql, database=self._settings.glue_database).rows
+        return [
+            f"{RECONCILE_JOB.name} in run {run}: {metric} is {value:+,.0f}" for run, metric, value in rows
+        ]
+
+    def wait_for_delivery(self, timeout_seconds: float = DELIVERY_TIMEOUT_SECONDS) -> Account:
         """Wait until nothing acknowledged is undelivered; returns what there is then, or at the timeout."""
-        attested = self._attested()
+        producers = self._producers()
         deadline = time.monotonic() + timeout_seconds
-        while (delivery := self._delivery(attested)).undelivered and time.monotonic() < deadline:
+        while (delivery := self._delivery(producers)).undelivered and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return delivery
 
-    def _attested(self) -> Attested:
+    def _delivery(self, producers: Producers) -> Account:
+        """The account as far as Firehose."""
+        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name}")  # noqa: S608
+        failed = self._count_failed("")
+        undelivered = max(0, producers.acked - bronze - failed)
+        return Account(acked=producers.acked, undelivered=undelivered, bronze=bronze, failed=failed)
+
+    def _producers(self) -> Producers:
         runs = list(find_runs(self._s3, self._settings.bronze_bucket))
         manifests = [run.manifest for run in runs if run.manifest]
-        return Attested(
+        return Producers(
             acked=sum(count_acked(self._s3, run) for run in runs),
             given_up=sum(manifest.given_up for manifest in manifests),
             unknown_outcomes=sum(manifest.unknown_outcomes for manifest in manifests),
         )
 
-    def _delivery(self, attested: Attested) -> Delivery:
-        return Delivery(attested, bronze=self._query(BRONZE_COUNT)["n"], failed=self._count_failed())
+    def _kpi_total(self, table: str, column: str, expected: int) -> KpiTotal:
+        return KpiTotal(table, self._count(f"SELECT coalesce(sum({column}), 0) AS n FROM {table}"), expected)  # noqa: S608
 
-    def _query(self, sql: str) -> dict[str, Any]:
-        return run_query(self._athena, sql, database=self._settings.glue_database).one()
+    def _count(self, sql: str) -> int:
+        return int(run_query(self._athena, sql, database=self._settings.glue_database).one()["n"])
 
-    def _count_failed(self) -> int:
-        """Documents of records that Firehose could not convert, one a line; an object is read once."""
+    def _exists(self, table: str) -> bool:
+        try:
+            self._glue.get_table(DatabaseName=self._settings.glue_database, Name=table)
+        except self._glue.exceptions.EntityNotFoundException:
+            return False
+        return True
+
+    def _properties(self, table: str) -> dict[str, str]:
+        """The properties of an Iceberg table, from the metadata that Glue names; none if it is not there."""
+        if not self._exists(table):
+            return {}
+        found = self._glue.get_table(DatabaseName=self._settings.glue_database, Name=table)["Table"]
+        bucket, _, key = found["Parameters"]["metadata_location"].partition("://")[2].partition("/")
+        metadata = json.load(self._s3.get_object(Bucket=bucket, Key=key)["Body"])
+        properties: dict[str, str] = metadata.get("properties", {})
+        return properties
+
+    def _keys(self, path: str) -> list[str]:
         bucket = self._settings.bronze_bucket
-        prefix = self._settings.conversion_errors_path.removeprefix(f"s3://{bucket}/")
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                if entry["Key"] not in self._failed_by_key:
-                    body = self._s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"]
-                    self._failed_by_key[entry["Key"]] = sum(1 for line in body.iter_lines() if line)
-        return sum(self._failed_by_key.values())
+        prefix = path.removeprefix(f"s3://{bucket}/")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def _body(self, key: str) -> bytes:
+        body: bytes = self._s3.get_object(Bucket=self._settings.bronze_bucket, Key=key)["Body"].read()
+        return body
+
+    def _count_failed(self, since: str) -> int:
+        """Documents of records that Firehose could not convert, one a line; an object is read once."""
+        keys = [key for key in self._keys(self._settings.conversion_errors_path) if _day(key) >= since]
+        return sum(self._documents(key) for key in keys)
+
+    def _documents(self, key: str) -> int:
+        if key not in self._failed_by_key:
+            self._failed_by_key[key] = sum(1 for line in self._body(key).splitlines() if line)
+        return self._failed_by_key[key]
+
+    def _count_awaiting(self, ledger: Ledger) -> int:
+        """Records that were delivered after the last ingest looked."""
+        root = f"s3://{self._settings.bronze_bucket}/"
+        bronze = {root + key: key for key in self._keys(self._settings.bronze_path)}
+        failures = {root + key: key for key in self._keys(self._settings.conversion_errors_path)}
+        awaiting = ledger.new_files([uri for uri in [*bronze, *failures] if hour_of(uri)])
+        rows = (
+            pq.read_metadata(io.BytesIO(self._body(bronze[uri]))).num_rows
+            for uri in awaiting
+            if uri in bronze
+        )
+        return sum(rows) + sum(self._documents(failures[uri]) for uri in awaiting if uri in failures)
 
 
-def show(console: Console, account: Account) -> None:
-    """Print the account as a table, with its three equations."""
-    delivery = account.delivery
+def _day(key: str) -> str:
+    return (hour_of(f"s3://bucket/{key}") or "")[:10]
+
+
+def show(console: Console, account: Account, producers: Producers) -> None:
+    """Print the account as a table, each equation beside the line that completes it."""
     table = Table(title="Reconciliation", title_justify="left")
     table.add_column("records")
     table.add_column("count", justify="right")
     table.add_column("")
-    lines = [
-        ("acknowledged by the stream", delivery.attested.acked, ""),
-        ("  bronze rows", delivery.bronze, ""),
-        ("  failed conversions", delivery.failed, ""),
-        ("  not delivered", delivery.undelivered, _verdict(delivery.undelivered == 0)),
-        ("  unattested, on top", delivery.unattested, ""),
-        ("given up by producers", delivery.attested.given_up, ""),
-        ("sent with unknown outcome", delivery.attested.unknown_outcomes, ""),
-        ("bronze rows", delivery.bronze, ""),
-        ("  valid", account.valid, ""),
-        ("  invalid", account.invalid, ""),
-        (
-            "  duplicate",
-            account.duplicate,
-            _verdict(delivery.bronze == account.valid + account.invalid + account.duplicate),
-        ),
-        ("valid", account.valid, ""),
-        ("  in the KPI table", account.counted, _verdict(account.valid == account.counted)),
-    ]
-    for name, count, verdict in lines:
-        table.add_row(name, f"{count:,}", verdict)
+    for name, count, check in account.lines:
+        table.add_row(name, f"{count:,}", _verdict(check))
+    table.add_row("given up by producers", f"{producers.given_up:,}", "")
+    table.add_row("sent with unknown outcome", f"{producers.unknown_outcomes:,}", "")
     console.print(table)
 
 
-def _verdict(right: bool) -> str:
-    return "[green]agrees[/green]" if right else "[red]DIFFERS[/red]"
+def _verdict(check: Check | None) -> str:
+    if check is None:
+        return ""
+    return "[red]DIFFERS[/red]" if check.difference else "[green]agrees[/green]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -206,15 +233,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         reconciliation = Reconciliation(boto3.session.Session(), Settings.from_mapping(os.environ))
         if options.wait_for_delivery:
-            delivery = reconciliation.wait_for_delivery()
-            console.print(f"{delivery.bronze:,} bronze rows, {delivery.failed:,} failed conversions")
+            account = reconciliation.wait_for_delivery()
+            console.print(f"{account.bronze:,} bronze rows, {account.failed:,} failed conversions")
             differences = (
-                [f"{delivery.undelivered:,} records are not delivered"] if delivery.undelivered else []
+                [f"{account.undelivered:,} records are not delivered"] if account.undelivered else []
             )
         else:
-            account = reconciliation.account()
-            show(console, account)
-            differences = account.differences
+            account, producers = reconciliation.account()
+            show(console, account, producers)
+            differences = [*map(str, account.differences), *reconciliation.verdicts()]
+            if differences:
+                differences.append(
+                    "If events have arrived since the last run of the DAG, run it, then look again"
+                )
     except (ConfigError, QueryError, BotoCoreError, ClientError) as error:
         errors.print(str(error), style="red", markup=False)
         return 1

@@ -5,11 +5,13 @@
 | `check_settings` | reads the environment; one message lists everything that is wrong with it |
 | `publish_bundle` | uploads the code of the jobs and the wheels it needs, unless they are there |
 | `create_cluster` | starts this run's EMR cluster and waits until it is ready |
-| `kpi_...` | one EMR step each: reads the bronze events, writes Iceberg tables (its assets) |
+| `ingest_events` | EMR step: new bronze files into the table of events, once each, and into quarantine |
+| `kpi_...` | one EMR step each: reads the table of events, writes Iceberg tables (its assets) |
 | `weather_check` | on the worker: is the weather service there, as expected, and is there budget? |
 | `weather_extract` | EMR step: what is missing of the grid's weather, into the raw landing |
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
+| `reconcile` | EMR step: every record is accounted for, from the manifests to the KPIs, or the run fails |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
@@ -19,7 +21,8 @@ The first run fetches a year of weather, later ones what is missing since.
 **When a job fails:** its task's log ends with EMR's reason, the place of the step's log and the last
 lines of stderr. Mend the cause and clear the task: code is published again, the cluster is started
 again if it has gone, and only the cleared jobs run. Jobs may run any number of times. Where
-`weather_check` fails, no cluster time is spent on weather; the KPIs are published all the same.
+`weather_check` fails, no cluster time is spent on weather; the KPIs are published all the same. Where
+`ingest_events` fails, the KPIs are left as they are; the weather goes on.
 
 **Safe by construction:** a retry adopts the cluster and the running step of its own run. Clearing a
 task, or marking it as failed, cancels its step. A step has a time limit; an idle cluster ends itself.
@@ -33,7 +36,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, TaskGroup, TriggerRule, dag
 
 from config import names
-from config.jobs import JOBS, KPI_JOBS, WEATHER_JOBS, Job
+from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS, Job
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -120,6 +123,7 @@ def clickstream_emr_kpis() -> None:
             **EMR_ARGUMENTS,
         )
 
+    ingest, ingested = step_of(INGEST_JOB), _gate("events_ingested")
     with TaskGroup("kpis", prefix_group_id=False) as kpis:
         kpi_steps = {job.name: step_of(job) for job in KPI_JOBS}
     with TaskGroup("weather", prefix_group_id=False):
@@ -127,12 +131,15 @@ def clickstream_emr_kpis() -> None:
         landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
+    counted, reconcile = _gate("events_counted"), step_of(RECONCILE_JOB)
+
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    steps >> create >> [kpis, extract, transform, join]
+    steps >> create >> [ingest, kpis, extract, transform, join, reconcile]
+    ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
-    for finished in (kpis, extract, transform, join):
+    for finished in (ingest, kpis, extract, transform, join, reconcile):
         finished >> [verdict, terminate]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from pyspark.errors import AnalysisException
@@ -37,6 +37,17 @@ def read_bronze(spark: SparkSession, path: str, spec: TableSpec = BRONZE) -> Dat
     if not files.inputFiles():
         logger.warning("%s holds no files: nothing to read", path)
         return None
+    return _to_events(files, spec)
+
+
+def read_bronze_files(
+    spark: SparkSession, root: str, files: Sequence[str], spec: TableSpec = BRONZE
+) -> DataFrame:
+    """Events of some files below ``root``, with the columns of :func:`read_bronze`."""
+    return _to_events(spark.read.schema(spec.schema_ddl).option("basePath", root).parquet(*files), spec)
+
+
+def _to_events(files: DataFrame, spec: TableSpec) -> DataFrame:
     return files.select(
         *spec.column_names,
         _arrival_hour(files).alias("arrival_hour"),

@@ -13,3 +13,7 @@ class SchemaMismatchError(LakeError):
 
 class ConcurrentPublishError(LakeError):
     """Another writer published to the table after this run looked at it."""
+
+
+class AuditError(LakeError):
+    """What was written does not add up: it was not published."""

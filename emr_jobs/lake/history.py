@@ -175,15 +175,15 @@ def within_days(days: Iterable[date]) -> Column:
     """Whether ``event_time`` lies in one of the UTC days, as ranges by which Iceberg skips files."""
     ranges = (
         (F.col(DAY_SOURCE) >= _midnight(first)) & (F.col(DAY_SOURCE) < _midnight(after))
-        for first, after in _ranges(days)
+        for first, after in day_ranges(days)
     )
     return reduce(Column.__or__, ranges, F.lit(False))
 
 
-def _ranges(days: Iterable[date]) -> list[tuple[date, date]]:
+def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
     """Days as ranges (first, the day after the last).
 
-    >>> [(str(a), str(b)) for a, b in _ranges([date(2026, 6, 2), date(2026, 6, 1), date(2026, 6, 4)])]
+    >>> [(str(a), str(b)) for a, b in day_ranges([date(2026, 6, 2), date(2026, 6, 1), date(2026, 6, 4)])]
     [('2026-06-01', '2026-06-03'), ('2026-06-04', '2026-06-05')]
     """
     found: list[tuple[date, date]] = []

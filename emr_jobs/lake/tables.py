@@ -50,7 +50,8 @@ def create_statement(name: str, spec: TableSpec) -> str:
     """The DDL of a table, every column with its meaning as a comment."""
     columns = ",\n  ".join(map(_column_definition, spec.columns))
     partitions = f"\nPARTITIONED BY ({', '.join(spec.partition)})" if spec.partition else ""
-    properties = ", ".join(f"{_literal(key)}={_literal(value)}" for key, value in TABLE_PROPERTIES.items())
+    wanted = {**TABLE_PROPERTIES, **dict(spec.properties)}
+    properties = ", ".join(f"{_literal(key)}={_literal(value)}" for key, value in wanted.items())
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n)\nUSING iceberg{partitions}\n"
         f"COMMENT {_literal(spec.doc)}\nTBLPROPERTIES ({properties})"
@@ -114,6 +115,11 @@ def current_snapshot(spark: SparkSession, name: str) -> Snapshot | None:
     """The table's current snapshot, read from its metadata alone; None if nothing was ever written."""
     table = load_table(spark, name)
     table.refresh()
+    return snapshot_of(table)
+
+
+def snapshot_of(table: Any) -> Snapshot | None:
+    """The current snapshot of a loaded table, as it was when it was loaded or refreshed."""
     snapshot = table.currentSnapshot()
     if snapshot is None:
         return None

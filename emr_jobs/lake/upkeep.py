@@ -17,6 +17,7 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import SparkSession
 
 from config import names
+from config.reconciliation import EXPIRED_PROPERTY
 from config.tables import TableSpec
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.publish import is_conflict, publish, start_over
@@ -24,9 +25,6 @@ from emr_jobs.lake.reflection import read_reflection
 from emr_jobs.lake.tables import current_snapshot, load_table
 
 logger = logging.getLogger(__name__)
-
-EXPIRED_PROPERTY = "lakehouse.expired"
-"""Property of a table: the rows that upkeep has deleted so far, and before which arrival."""
 
 SMALLEST_ORPHAN_AGE = timedelta(days=3)
 

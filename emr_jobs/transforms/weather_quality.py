@@ -27,6 +27,16 @@ class Metric:
         return "pass" if self.value >= self.threshold else "fail"
 
 
+@dataclass(frozen=True)
+class Exact(Metric):
+    """One figure that is to be equal to its threshold."""
+
+    @property
+    def verdict(self) -> Literal["pass", "fail", "none"]:
+        """Whether it is."""
+        return "pass" if self.value == self.threshold else "fail"
+
+
 def measure_weather(weather: DataFrame, rules: QualityRules) -> tuple[Metric, ...]:
     """The metrics of the rows of ``to_weather``. One pass over the data."""
     no_temperature = F.col("max_tenths").isNull() | F.col("min_tenths").isNull()

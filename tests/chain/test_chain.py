@@ -6,11 +6,14 @@ takes longer than all they ask of it.
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -18,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from config import names, tables
+from config.jobs import INGEST_JOB, KPI_JOBS, RECONCILE_JOB
 from config.project_config import DEFAULT_EMR_JOB_FLOW_ROLE
 from local_stack.aws.iam.policies import Decision
 from ops.athena import QueryError, run_query
@@ -65,6 +69,7 @@ def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
         "5,000 events into Kinesis",
         "kpi_event_geo success",
         "kpi_sensor_weather success",
+        "reconcile success",
     ):
         assert stage in done.stdout
     for shown in ("36,500", "365, 20", "Sensors", "100.00 %", "Open-Meteo.com"):
@@ -116,6 +121,38 @@ def test_the_dag_publishes_what_an_independent_computation_gives(local_stack: Lo
     assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
 
 
+def said_by_reconcile(stack: LocalStack) -> dict[str, Any]:
+    """What the last reconciliation's step printed."""
+    s3, bucket = stack.client("s3"), stack.environment["LOGS_BUCKET"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="emr-logs/")["Contents"]
+    newest_first = sorted(listed, key=lambda entry: entry["LastModified"], reverse=True)
+    for entry in newest_first:
+        if entry["Key"].endswith("/stdout.gz"):
+            text = gzip.decompress(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()).decode()
+            if '"job": "reconcile"' in text:
+                said: dict[str, Any] = json.loads(text.splitlines()[-1])
+                return said
+    raise AssertionError("no step said that it reconciled")
+
+
+def test_every_record_is_accounted_for_and_a_second_run_has_nothing_to_do(local_stack: LocalStack):
+    first = said_by_reconcile(local_stack)
+    assert (first["differences"], first["undelivered"], first["in_flight"]) == ([], 0, 0)
+    assert first["acked"] == first["bronze"] + first["failed"] == local_stack.acked()
+    assert first["silver"] + first["quarantined"] + first["duplicates"] == first["acked"]
+    assert first["duplicates"] > 0
+    before = kpi_tables_in_athena(local_stack)
+    jobs = [INGEST_JOB.name, *(job.name for job in KPI_JOBS), RECONCILE_JOB.name]
+
+    state, tasks = local_stack.run_dag({"jobs": jobs})
+
+    assert state == "success", tasks
+    second = said_by_reconcile(local_stack)
+    assert (first["unchanged"], second["unchanged"]) == (False, True)
+    assert {**second, "unchanged": False} == first
+    assert kpi_tables_in_athena(local_stack) == before
+
+
 @pytest.mark.parametrize(("notebook", "charts"), [("explore_lakehouse", 3), ("data_quality", 5)])
 def test_notebooks_run_top_to_bottom(
     local_stack: LocalStack, tmp_path: Path, notebook: str, charts: int
@@ -141,14 +178,15 @@ def test_a_bad_run_parameter_is_refused(local_stack: LocalStack):
 def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: LocalStack):
     before = kpi_tables_in_athena(local_stack)
     s3, bucket = local_stack.client("s3"), local_stack.environment["BRONZE_BUCKET"]
-    key = "clickstream/dt=2026-01-01/hour=00/not-parquet.parquet"
+    key = f"clickstream/{datetime.now(UTC):dt=%Y-%m-%d/hour=%H}/not-parquet.parquet"
     s3.put_object(Bucket=bucket, Key=key, Body=b"this is not a Parquet file")
     try:
-        state, tasks = local_stack.run_dag({"jobs": ["kpi_event_geo"]})
+        state, tasks = local_stack.run_dag({"jobs": ["ingest_events", "kpi_event_geo"]})
     finally:
         s3.delete_object(Bucket=bucket, Key=key)
     assert state == "failed"
-    assert tasks["kpi_event_geo"] == "failed"
+    assert tasks["ingest_events"] == "failed"
+    assert tasks["kpi_event_geo"] == "upstream_failed"
     assert tasks["terminate_cluster"] == "success"
     assert local_stack.live_clusters() == []
     assert kpi_tables_in_athena(local_stack) == before

@@ -141,6 +141,7 @@ def test_partition_projection_covers_the_retention(
 def test_delivery_goes_where_config_says(templates: Mapping[str, Template], environment: str) -> None:
     properties = evaluated(templates["streaming.yaml"], environment)
     assert properties["Stream"]["Name"] == names.STREAM
+    assert properties["Stream"]["RetentionPeriodHours"] == PROFILES[environment].stream_retention_hours
     assert properties["DeliveryRole"]["RoleName"] == names.FIREHOSE_ROLE
     delivery = properties["DeliveryStream"]
     assert delivery["DeliveryStreamName"] == names.DELIVERY_STREAM

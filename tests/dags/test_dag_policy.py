@@ -18,7 +18,7 @@ from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from config.jobs import ALL_JOBS, JOBS, KPI_JOBS, WEATHER_CHECK, WEATHER_JOBS
+from config.jobs import ALL_JOBS, INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_CHECK, WEATHER_JOBS
 from config.tables import KPI_TABLES
 from lakehouse.defaults import DAG_DEFAULT_ARGS
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -110,6 +110,17 @@ def test_steps_are_named_like_their_jobs(kpis_dag: DAG) -> None:
     assert steps == set(JOBS)
 
 
+def test_kpis_follow_ingest_and_the_weather_does_not(kpis_dag: DAG) -> None:
+    behind = kpis_dag.get_task(INGEST_JOB.name).get_flat_relative_ids(upstream=False)
+    assert {job.name for job in KPI_JOBS} <= behind
+    assert behind.isdisjoint({"weather_extract", "weather_transform"})
+
+
+def test_reconcile_follows_the_kpis(kpis_dag: DAG) -> None:
+    before = kpis_dag.get_task(RECONCILE_JOB.name).get_flat_relative_ids(upstream=True)
+    assert {INGEST_JOB.name, *(job.name for job in KPI_JOBS)} <= before
+
+
 def test_failed_weather_check_stops_only_the_weather(kpis_dag: DAG) -> None:
     behind = kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=False)
     gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done"}
@@ -125,7 +136,7 @@ def test_weather_steps_follow_each_other_and_the_climate(kpis_dag: DAG) -> None:
 
 
 def test_gates_pass_where_a_job_is_left_out(kpis_dag: DAG) -> None:
-    for task_id in ("weather_landed", "weather_and_climate_published"):
+    for task_id in ("events_ingested", "events_counted", "weather_landed", "weather_and_climate_published"):
         assert kpis_dag.get_task(task_id).trigger_rule == TriggerRule.NONE_FAILED
 
 

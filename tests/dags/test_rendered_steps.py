@@ -11,7 +11,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from config.jobs import JOBS, KPI_JOBS, WEATHER_CHECK, Job, weather_check_arguments
 from config.project_config import Settings
-from emr_jobs import kpi_sensor_weather, weather_check, weather_extract, weather_transform
+from emr_jobs import (
+    ingest_events,
+    kpi_sensor_weather,
+    reconcile,
+    weather_check,
+    weather_extract,
+    weather_transform,
+)
 from emr_jobs.edge.arguments import job_parser
 from tests.support.task_runner import TaskRunner
 
@@ -33,17 +40,21 @@ def prepared(run: TaskRunner) -> TaskRunner:
 
 
 PARSERS = {
+    "ingest_events": ingest_events.build_parser(),
     **{job.name: job_parser(job) for job in KPI_JOBS},
     "weather_extract": weather_extract.build_parser(),
     "weather_transform": weather_transform.build_parser(),
     "kpi_sensor_weather": kpi_sensor_weather.build_parser(),
+    "reconcile": reconcile.build_parser(),
 }
 
 SOURCES = {
-    **{job.name: "s3://test-bronze/clickstream/" for job in KPI_JOBS},
+    "ingest_events": "s3://test-bronze/clickstream/",
+    **{job.name: "clickstream_events" for job in KPI_JOBS},
     "weather_extract": "s3://test-bronze/raw/openmeteo/",
     "weather_transform": "s3://test-bronze/raw/openmeteo/",
     "kpi_sensor_weather": "temp_humidity_kpis",
+    "reconcile": "s3://test-bronze/clickstream/",
 }
 
 
@@ -61,6 +72,23 @@ def test_every_job_takes_its_rendered_arguments(prepared: TaskRunner) -> None:
         assert parsed.database == "analytics"
         assert parsed.table == job.table
         assert parsed.warehouse == "s3://test-iceberg/"
+
+
+@pytest.mark.parametrize(("environment", "hours"), [("dev", 48), ("prod", 192)])
+def test_ingest_is_told_of_failures_and_how_long_files_may_come(
+    run: TaskRunner, monkeypatch: pytest.MonkeyPatch, environment: str, hours: int
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    run.run("check_settings", "publish_bundle", "create_cluster")
+    ingest = parsed_arguments(run, JOBS["ingest_events"])
+    assert (ingest.conversion_errors, ingest.open_hours) == ("s3://test-bronze/clickstream-errors/", hours)
+
+
+def test_reconcile_is_told_where_everything_is(prepared: TaskRunner) -> None:
+    reconcile = parsed_arguments(prepared, JOBS["reconcile"])
+    assert reconcile.manifests == "s3://test-bronze/manifests/"
+    assert reconcile.conversion_errors == "s3://test-bronze/clickstream-errors/"
+    assert (reconcile.run_id, reconcile.full) == (prepared.run_id, False)
 
 
 def test_weather_is_told_of_days_service_and_bookkeeping(

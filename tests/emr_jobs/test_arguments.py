@@ -50,7 +50,7 @@ def test_parses_the_step_that_the_dag_submits(kpi: KpiJob) -> None:
     script = step.index(f"s3://scripts/bundles/0123/{kpi.job.name}.py")
 
     assert parse_arguments(kpi, step[script + 1 :]) == JobArguments(
-        source="s3://a-bronze/clickstream/",
+        source="clickstream_events",
         database="analytics",
         table=kpi.job.table,
         warehouse="s3://an-iceberg/",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import boto3
@@ -13,11 +13,13 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 
 from config.project_config import Settings
-from config.tables import EVENT_GEO_KPIS_EVENTS, KPI_TABLES
+from config.tables import EVENT_GEO_KPIS_EVENTS, KPI_TABLES, QUARANTINE, SENSOR_HEALTH, SILVER
+from emr_jobs.lake.ledger import PROPERTY as LEDGER
+from emr_jobs.lake.ledger import Ledger
 from kinesis import producer
 from ops import reconcile, show_tables
 from ops.deploy import deploy_all
-from ops.reconcile import Account, Attested, Delivery, Reconciliation
+from ops.reconcile import Producers, Reconciliation
 from tests.support.accounts import new_account
 from tests.support.emulated_aws import EmulatedAws
 
@@ -30,39 +32,6 @@ SAMPLES: dict[str, Callable[[int], tuple[list[object], pa.DataType]]] = {
     "date": lambda count: ([date(2026, 1, 1 + n) for n in range(count)], pa.date32()),
 }
 """So many values of a column's type, rising."""
-
-
-@pytest.mark.parametrize(
-    ("delivered", "undelivered", "unattested"), [((100, 0), 0, 0), ((90, 8), 2, 0), ((100, 7), 0, 7)]
-)
-def test_what_is_not_delivered_and_what_no_manifest_names(
-    delivered: tuple[int, int], undelivered: int, unattested: int
-) -> None:
-    delivery = Delivery(Attested(100, given_up=0, unknown_outcomes=0), *delivered)
-    assert (delivery.undelivered, delivery.unattested) == (undelivered, unattested)
-
-
-@pytest.mark.parametrize(
-    ("change", "difference"),
-    [
-        ({}, None),
-        ({"delivery": Delivery(Attested(111, 0, 0), 100, 10)}, "1 acknowledged records are not delivered"),
-        ({"invalid": 6}, "100 bronze rows are not valid + invalid + duplicate"),
-        ({"counted": 91}, "90 valid events, but 91 in event_geo_kpis_events"),
-        ({"counted": 0}, "90 valid events, but 0 in event_geo_kpis_events"),
-    ],
-)
-def test_a_difference_is_named(change: dict[str, object], difference: str | None) -> None:
-    right = {
-        "delivery": Delivery(Attested(110, 0, 0), 100, 10),
-        "valid": 90,
-        "invalid": 5,
-        "duplicate": 5,
-        "counted": 90,
-    }
-    account = Account(**right | change)  # type: ignore[arg-type]
-    assert [difference in found for found in account.differences if difference] == [True] * bool(difference)
-    assert bool(account.differences) == bool(difference)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +55,18 @@ def catalog(settings: Settings, emulated_aws: EmulatedAws) -> Catalog:
     return load_catalog("glue", type="glue", **{"glue.endpoint": endpoint, "s3.endpoint": endpoint})
 
 
+def put(catalog: Catalog, settings: Settings, table: str, rows: pa.Table, **properties: str) -> None:
+    """Make an Iceberg table hold these rows, and have these properties."""
+    location = f"{settings.iceberg_warehouse}{table}"
+    identifier = (settings.glue_database, table)
+    made = catalog.create_table_if_not_exists(identifier, rows.schema, location)
+    made.overwrite(rows)
+    if properties:
+        made.transaction().set_properties(properties).commit_transaction()
+
+
 def put_counts(catalog: Catalog, settings: Settings, *counts: int) -> None:
-    """Make the KPI table say these event counts."""
+    """Make the KPI tables say these event counts."""
     rows = pa.table(
         {
             "day": pa.array([date(2026, 1, 1 + n) for n in range(len(counts))], pa.date32()),
@@ -95,9 +74,45 @@ def put_counts(catalog: Catalog, settings: Settings, *counts: int) -> None:
             "event_count": pa.array(counts, pa.int64()),
         }
     )
-    identifier = (settings.glue_database, EVENT_GEO_KPIS_EVENTS.name)
-    location = f"{settings.iceberg_warehouse}{EVENT_GEO_KPIS_EVENTS.name}"
-    catalog.create_table_if_not_exists(identifier, rows.schema, location).overwrite(rows)
+    put(catalog, settings, EVENT_GEO_KPIS_EVENTS.name, rows)
+    put(catalog, settings, SENSOR_HEALTH.name, pa.table({"total_count": pa.array(counts, pa.int64())}))
+
+
+def put_lake(
+    catalog: Catalog, settings: Settings, events: int, quarantined: int, files: list[str], **properties: str
+) -> None:
+    """Make silver hold so many events, quarantine so many open entries (and a replayed one), and three
+    duplicates; ``files`` are taken in."""
+    hours = pa.array([datetime(2026, 11, 22)] * events, pa.timestamp("us"))
+    ledger = Ledger(taken=frozenset(files), duplicates={"2026-11-22": 3}).to_json()
+    put(catalog, settings, SILVER.name, pa.table({"arrival_hour": hours}), **{LEDGER: ledger}, **properties)
+    states = ["open"] * quarantined + ["replayed"]
+    hours = pa.array([datetime(2026, 11, 22)] * len(states), pa.timestamp("us"))
+    put(catalog, settings, QUARANTINE.name, pa.table({"state": states, "arrival_hour": hours}))
+
+
+def put_metrics(catalog: Catalog, settings: Settings, verdict: str) -> None:
+    """Make the last run of the step have this verdict."""
+    rows = pa.table(
+        {
+            "run_id": ["a-run"],
+            "table_name": [SILVER.name],
+            "metric": ["reconcile_undelivered"],
+            "value": pa.array([2.0]),
+            "verdict": [verdict],
+            "measured_at": pa.array([datetime(2026, 11, 22)], pa.timestamp("us")),
+        }
+    )
+    put(catalog, settings, "data_quality_metrics", rows)
+
+
+def delivered_files(settings: Settings) -> list[str]:
+    """All delivered objects."""
+    s3, bucket = boto3.client("s3"), settings.bronze_bucket
+    listed = [
+        s3.list_objects_v2(Bucket=bucket, Prefix=f"{part}/") for part in ("clickstream", "clickstream-errors")
+    ]
+    return [f"s3://{bucket}/{entry['Key']}" for page in listed for entry in page["Contents"]]
 
 
 @pytest.mark.aws
@@ -109,42 +124,52 @@ class TestLive:
     ) -> None:
         assert reconcile.main(["--wait-for-delivery"]) == 0
         delivery = Reconciliation(boto3.session.Session(), settings).wait_for_delivery(timeout_seconds=0)
-        assert delivery.attested == Attested(SENT, given_up=0, unknown_outcomes=0)
-        assert delivery.bronze + delivery.failed == SENT
+        assert delivery.acked == delivery.bronze + delivery.failed == SENT
         assert (delivery.undelivered, delivery.unattested) == (0, 0)
         assert delivery.failed > 0
         assert f"{delivery.bronze:,} bronze rows, {delivery.failed:,} failed" in capfd.readouterr().out
 
-    def test_a_missing_kpi_table_is_named(
-        self, settings: Settings, capfd: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_missing_table_is_named(self, settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
         assert reconcile.main([]) == 1
-        assert EVENT_GEO_KPIS_EVENTS.name in capfd.readouterr().err
+        assert SILVER.name in capfd.readouterr().err
 
     def test_everything_adds_up(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
     ) -> None:
+        put_lake(catalog, settings, SENT - 33, 30, delivered_files(settings))
         put_counts(catalog, settings, 0)
-        account = Reconciliation(boto3.session.Session(), settings).account()
-        assert account.valid + account.invalid + account.duplicate == account.delivery.bronze
-        assert min(account.valid, account.invalid, account.duplicate) > 0
-        assert len(account.differences) == 1
-        put_counts(catalog, settings, account.valid - 10, 10)
+        account, producers = Reconciliation(boto3.session.Session(), settings).account()
+        assert producers == Producers(SENT, given_up=0, unknown_outcomes=0)
+        assert (account.silver, account.quarantined, account.duplicates) == (SENT - 33, 30, 3)
+        assert [check.name for check in account.differences] == [
+            "miscounted_sensor_health",
+            "miscounted_event_geo_kpis_events",
+        ]
+        put_counts(catalog, settings, SENT - 43, 10)
         assert reconcile.main([]) == 0
         shown = capfd.readouterr().out
         assert "DIFFERS" not in shown
-        for count in (SENT, account.valid, account.invalid, account.duplicate):
+        for count in (SENT, SENT - 33, 30, 3):
             assert f"{count:,}" in shown
 
     def test_a_double_count_is_found(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        account = Reconciliation(boto3.session.Session(), settings).account()
-        put_counts(catalog, settings, account.valid, 1)
+        put_counts(catalog, settings, SENT - 33, 1)
         assert reconcile.main([]) == 1
         output = capfd.readouterr()
         assert "DIFFERS" in output.out
-        assert f"{account.valid:,} valid events, but {account.valid + 1:,} in" in output.err
+        assert f"{SENT - 32:,} where {SENT - 33:,} are expected" in output.err
+        put_counts(catalog, settings, SENT - 33)
+
+    def test_what_the_step_found_counts_by_hand_too(
+        self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        put_metrics(catalog, settings, "fail")
+        assert reconcile.main([]) == 1
+        assert "reconcile in run a-run: reconcile_undelivered is +2" in capfd.readouterr().err
+        put_metrics(catalog, settings, "pass")
+        assert reconcile.main([]) == 0
 
     def test_a_lost_file_is_found(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
@@ -155,20 +180,24 @@ class TestLive:
         lost = len([json.loads(line) for line in body.splitlines() if line])
         s3.delete_object(Bucket=settings.bronze_bucket, Key=listed[0]["Key"])
         assert reconcile.main([]) == 1
-        assert f"{lost:,} acknowledged records are not delivered" in capfd.readouterr().err
+        assert f"acknowledged records that are nowhere: {lost:,} where 0" in capfd.readouterr().err
         s3.put_object(Bucket=settings.bronze_bucket, Key=listed[0]["Key"], Body=body)
 
-    def test_records_of_other_producers_are_shown_and_no_error(
-        self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+    def test_records_of_other_producers_and_new_ones_are_shown_and_no_error(
+        self, settings: Settings, catalog: Catalog
     ) -> None:
         s3 = boto3.client("s3")
-        document = b'{"errorCode": "x"}\n' * 3
-        s3.put_object(Bucket=settings.bronze_bucket, Key="clickstream-errors/more", Body=document)
-        reconciliation = Reconciliation(boto3.session.Session(), settings)
-        account = reconciliation.account()
-        assert (account.delivery.unattested, account.delivery.undelivered) == (3, 0)
-        put_counts(catalog, settings, account.valid)
+        key = "clickstream-errors/format-conversion-failed/dt=2026-11-22/hour=03/more"
+        s3.put_object(Bucket=settings.bronze_bucket, Key=key, Body=b'{"errorCode": "x"}\n' * 3)
+        account, _ = Reconciliation(boto3.session.Session(), settings).account()
+        assert (account.unattested, account.awaiting, account.undelivered) == (3, 3, 0)
         assert reconcile.main([]) == 0
+
+    def test_what_retention_has_left_is_compared(self, settings: Settings, catalog: Catalog) -> None:
+        expired = {"lakehouse.expired": '{"rows": 7, "before": "2026-11-22T03:00:00+00:00"}'}
+        put_lake(catalog, settings, 5, 2, [], **expired)
+        account, _ = Reconciliation(boto3.session.Session(), settings).account()
+        assert (account.silver, account.quarantined, account.duplicates, account.expired) == (0, 0, 0, 7)
 
     def test_tables_are_shown_with_their_row_counts(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
@@ -176,8 +205,9 @@ class TestLive:
         for count, spec in enumerate(KPI_TABLES, start=3):
             rows = pa.table({column.name: pa.array(*SAMPLES[column.type](count)) for column in spec.columns})
             identifier = (settings.glue_database, spec.name)
-            location = f"{settings.iceberg_warehouse}{spec.name}"
-            catalog.create_table_if_not_exists(identifier, rows.schema, location).overwrite(rows)
+            if catalog.table_exists(identifier):
+                catalog.drop_table(identifier)
+            put(catalog, settings, spec.name, rows)
         assert show_tables.main(["--rows", "2"]) == 0
         shown = capfd.readouterr().out
         for count, spec in enumerate(KPI_TABLES, start=3):

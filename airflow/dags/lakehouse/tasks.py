@@ -75,6 +75,7 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     options = {
         "weather_extract": range_options(),
         "weather_transform": run_id,
+        "reconcile": run_id,
         "maintain_tables": [*run_id, *orphan_options()],
     }
     return {name: emr_step(ALL_JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}

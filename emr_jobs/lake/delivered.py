@@ -1,0 +1,63 @@
+"""Listing the files that Firehose has delivered: only the days that may hold something new."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from emr_jobs.lake.ledger import hour_of
+
+_DAY = re.compile(r"dt=(\d{4}-\d\d-\d\d)")
+
+
+def list_delivered(spark: SparkSession, root: str, closed: str) -> list[str]:
+    """URIs of the files below ``root`` that arrived in hour ``closed`` (``YYYY-MM-DDTHH``) or later.
+
+    The days' folders lie below ``root`` or below its folders (Firehose sorts failures by their kind).
+    Hidden files (``_`` or ``.`` first) and what lies in no hour's folder are no delivery. One request lists
+    the days, one or more (1,000 files each) a day. A root that does not exist holds nothing.
+    """
+    path = spark._jvm.org.apache.hadoop.fs.Path(root)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not files.exists(path):
+        return []
+    folders = _day_folders(files, path)
+    return [
+        file
+        for day, folder in folders
+        if day >= closed[:10]
+        for file in _files_below(files, folder)
+        if (hour_of(file) or "") >= closed and not file.rpartition("/")[2].startswith(("_", "."))
+    ]
+
+
+def qualified_path(spark: SparkSession, root: str) -> str:
+    """A folder as the listed files begin with it: with its scheme, without a slash at its end."""
+    path = spark._jvm.org.apache.hadoop.fs.Path(root)
+    qualified: str = path.getFileSystem(spark._jsc.hadoopConfiguration()).makeQualified(path).toString()
+    return qualified.rstrip("/")
+
+
+def _day_folders(files: Any, root: Any) -> list[tuple[str, Any]]:
+    """The days' folders below ``root``, with their dates."""
+    found: list[tuple[str, Any]] = []
+    for status in files.listStatus(root):
+        if not status.isDirectory():
+            continue
+        folder = status.getPath()
+        day = _DAY.fullmatch(folder.getName())
+        if day:
+            found.append((day[1], folder))
+        elif "=" not in folder.getName():
+            found += _day_folders(files, folder)
+    return found
+
+
+def _files_below(files: Any, folder: Any) -> list[str]:
+    found = files.listFiles(folder, True)
+    listed: list[str] = []
+    while found.hasNext():
+        listed.append(found.next().getPath().toString())
+    return listed

@@ -1,0 +1,121 @@
+"""One ingest: what it looks at, writes and publishes, in an order that a kill at any point does not harm.
+
+Quarantine is written first and may be written again; silver is published last, and its commit says which
+files it took in. Entries that the commit supersedes leave quarantine after it; until then the ledger names
+them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from emr_jobs.lake.ledger import Ledger, Position
+from emr_jobs.lake.publish import start_over
+
+logger = logging.getLogger(__name__)
+
+
+class Findings(Protocol):
+    """What became of the rows of some files, judged together with what silver and quarantine hold."""
+
+    @property
+    def rows(self) -> int:
+        """Rows read, of events and of failed conversions."""
+
+    @property
+    def events(self) -> int:
+        """By how many rows silver grows."""
+
+    @property
+    def quarantined(self) -> Mapping[str, int]:
+        """Entries that quarantine has to have, by reason."""
+
+    @property
+    def duplicates(self) -> Mapping[str, int]:
+        """Copies that count as duplicates from now on, by arrival day."""
+
+    @property
+    def retired(self) -> Sequence[Position]:
+        """Entries of quarantine that are superseded by what is published."""
+
+
+F = TypeVar("F", bound=Findings)
+
+
+class LakeTables(Protocol[F]):
+    """The tables and files that an ingest works on."""
+
+    def look(self) -> Ledger:
+        """Look at the tables anew: all that follows refers to this state."""
+
+    def list_delivered(self, closed: str) -> Sequence[str]:
+        """The files that arrived in hour ``closed`` or later."""
+
+    def judge(self, files: Sequence[str]) -> AbstractContextManager[F]:
+        """Read files and say what becomes of their rows."""
+
+    def add_to_quarantine(self, findings: F) -> None:
+        """Publish the entries that quarantine lacks."""
+
+    def publish(self, findings: F, files: Sequence[str], ledger: Ledger) -> None:
+        """Publish silver and the ledger as one, if the tables are as they were looked at."""
+
+    def retire(self, entries: Sequence[Position]) -> None:
+        """Remove entries from quarantine, where they are there."""
+
+    def publish_ledger(self, ledger: Ledger) -> None:
+        """Publish the ledger alone."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one run took in: ``rows`` were read, silver grew by ``events``."""
+
+    files: int = 0
+    rows: int = 0
+    events: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+
+
+def ingest(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestReport:
+    """Take in what was delivered and is not in yet; a run that lost to another one starts over.
+
+    Raises:
+        LakeError: nothing was published to silver; the message says why.
+    """
+    return start_over(lambda: _ingest_once(lake, now, open_hours))
+
+
+def _ingest_once(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestReport:
+    ledger = lake.look()
+    if ledger.retired:
+        lake.retire(sorted(ledger.retired))
+        ledger = ledger.without_retired()
+        lake.publish_ledger(ledger)
+    files = ledger.new_files(lake.list_delivered(ledger.closed))
+    if not files:
+        logger.info("no new files: nothing to do")
+        return IngestReport()
+    logger.info("taking in %d files, %s to %s", len(files), files[0], files[-1])
+    with lake.judge(files) as findings:
+        lake.add_to_quarantine(findings)
+        after = ledger.after(files, findings.duplicates, findings.retired, now, open_hours)
+        lake.publish(findings, files, after)
+        report = IngestReport(
+            files=len(files),
+            rows=findings.rows,
+            events=findings.events,
+            quarantined=dict(findings.quarantined),
+            duplicates=sum(findings.duplicates.values()),
+        )
+    if after.retired:
+        lake.look()
+        lake.retire(sorted(after.retired))
+        lake.publish_ledger(after.without_retired())
+    return report

@@ -1,0 +1,305 @@
+"""Ingest on real Spark and Iceberg: against DuckDB, again, in any order, killed, raced, failing its audit."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emr_jobs import ingest_events
+from emr_jobs.ingest_events import build_parser
+from emr_jobs.lake import findings as findings_module
+from emr_jobs.lake import publish as publishing
+from emr_jobs.lake.errors import AuditError
+from emr_jobs.lake.ingest import IngestReport
+from emr_jobs.lake.ledger import FILES_PROPERTY, PROPERTY, Ledger
+from emr_jobs.lake.tables import load_table
+from tests.support.lake import NOON, Lake, event
+from tests.support.lake_truth import lake_truth
+
+pytestmark = pytest.mark.spark
+
+NOW = datetime(2026, 6, 2, 3, tzinfo=UTC)
+SILVER, QUARANTINE = "clickstream_events", "clickstream_quarantine"
+_SECONDS = count()
+HOUR = "dt=2026-06-01/hour=12"
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: no handler of Exception sees it."""
+
+
+def failures_of(lake: Lake) -> Path:
+    return lake.bronze.parent / "errors"
+
+
+def ingest(lake: Lake) -> IngestReport:
+    """Run the job as its command line would, each time a second later."""
+    now = NOW + timedelta(seconds=next(_SECONDS))
+    options = [*lake.arguments(SILVER), "--conversion-errors", str(failures_of(lake))]
+    return ingest_events.run(lake.spark, build_parser().parse_args(options), now)
+
+
+def ledger(lake: Lake) -> Ledger:
+    table = load_table(lake.spark, lake.name(SILVER))
+    table.refresh()
+    return Ledger.from_json(table.properties().get(PROPERTY))
+
+
+def positions(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return sorted((row["source_file"], row["source_row"]) for row in rows)
+
+
+def assert_true(lake: Lake) -> None:
+    """Silver, quarantine and the count of duplicates are what DuckDB says of the bronze files."""
+    truth = lake_truth(lake.bronze)
+    quarantine = [row for row in lake.rows(QUARANTINE) if "/errors/" not in row["source_file"]]
+    conflicts = [row for row in quarantine if row["reason"] == "uuid_conflict"]
+    known = ledger(lake)
+    assert positions(lake.rows(SILVER)) == sorted(truth.events)
+    assert positions(conflicts) == sorted(truth.conflicts)
+    assert len(quarantine) - len(conflicts) == truth.rejected
+    assert dict(known.duplicates) == truth.duplicates
+    assert not known.retired
+
+
+def copies(rng: random.Random, number: int) -> list[dict[str, Any]]:
+    """Events of few identities and contents, some of them invalid."""
+    return [
+        event(
+            uuid=f"e{rng.randrange(12)}",
+            timestamp=NOON - 86_400 * rng.randrange(3),
+            temperature=rng.choice([None, -0.0, 0.0, 20.5]),
+            humidity=rng.choice([40.0, 40.0, 40.0, 101.0]),
+            status=rng.choice(["active", "active", None]) if rng.random() < 0.2 else "active",
+        )
+        for _ in range(number)
+    ]
+
+
+@contextmanager
+def hook(monkeypatch: pytest.MonkeyPatch, action: Any) -> Iterator[None]:
+    """Call ``action`` with the name of each commit point."""
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "commit_point", action)
+        yield
+
+
+def test_every_row_is_an_event_a_duplicate_or_in_quarantine(lake: Lake) -> None:
+    rng = random.Random(5)
+    lake.deliver(f"{HOUR}/b.parquet", *copies(rng, 30))
+    first = ingest(lake)
+    assert_true(lake)
+    lake.deliver("dt=2026-06-01/hour=13/a.parquet", *copies(rng, 30))
+    lake.deliver(f"{HOUR}/a.parquet", *copies(rng, 30))  # late, and before all others by name
+
+    second = ingest(lake)
+
+    assert_true(lake)
+    assert (first.files, second.files) == (1, 2)
+    assert second.duplicates > 0
+    assert first.rows == first.events + first.duplicates + sum(first.quarantined.values()) == 30
+    [row] = [row for row in lake.rows(SILVER) if row["source_file"].endswith("12/a.parquet")][:1]
+    assert row["event_time"].replace(tzinfo=UTC).timestamp() == row["timestamp"]
+    assert row["arrival_hour"] == datetime(2026, 6, 1, 12)
+    last = load_table(lake.spark, lake.name(SILVER)).currentSnapshot().summary()
+    assert sum(map(len, json.loads(last[FILES_PROPERTY]).values())) == 2
+
+
+def test_nothing_new_commits_and_reads_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.deliver(f"{HOUR}/a.parquet", event(), event(uuid="b", status=None))
+    ingest(lake)
+    before = lake.snapshots(SILVER), lake.snapshots(QUARANTINE)
+    passed: list[str] = []
+
+    with hook(monkeypatch, passed.append):
+        report = ingest(lake)
+
+    assert report == IngestReport()
+    assert passed == []
+    assert (lake.snapshots(SILVER), lake.snapshots(QUARANTINE)) == before
+
+
+def test_rejected_rows_are_kept_with_reason_and_content(lake: Lake) -> None:
+    lake.deliver(
+        f"{HOUR}/a.parquet", event(humidity=101.0), event(temperature=float("nan")), event(uuid=None)
+    )
+
+    ingest(lake)
+
+    rows = lake.rows(QUARANTINE, ["source_row"])
+    assert [row["reason"] for row in rows] == ["humidity_out_of_range", "not_finite", "missing_field"]
+    assert json.loads(rows[0]["raw"]) == event(humidity=101.0)
+    assert json.loads(rows[1]["raw"])["temperature"] == "NaN"
+    assert {row["state"] for row in rows} == {"open"}
+    assert lake.rows(SILVER) == []
+
+
+def test_failed_conversions_are_kept_with_code_and_bytes(lake: Lake) -> None:
+    file = failures_of(lake) / "format-conversion-failed" / HOUR / "x-1"
+    file.parent.mkdir(parents=True)
+    raw = base64.b64encode(b"\xff{not json").decode()
+    document = {"lastErrorCode": "DataFormatConversion.ParseError", "rawData": raw, "sequenceNumber": "1"}
+    file.write_text(f"{json.dumps(document)}\n{{torn")
+
+    assert ingest(lake).quarantined == {
+        "DataFormatConversion.ParseError": 1,
+        "unreadable_failure_document": 1,
+    }
+    assert ingest(lake).files == 0
+
+    rows = lake.rows(QUARANTINE, ["source_row"])
+    assert [row["reason"] for row in rows] == [
+        "DataFormatConversion.ParseError",
+        "unreadable_failure_document",
+    ]
+    assert rows[0]["raw"] == raw
+    assert base64.b64decode(rows[1]["raw"]) == b"{torn"
+    assert rows[0]["arrival_hour"] == datetime(2026, 6, 1, 12)
+
+
+def test_without_bronze_the_tables_are_created_empty(lake: Lake) -> None:
+    assert ingest(lake) == IngestReport()
+    assert lake.rows(SILVER) == lake.rows(QUARANTINE) == []
+
+
+def test_compaction_and_expiry_forget_nothing(lake: Lake) -> None:
+    for number in range(3):
+        lake.deliver(f"{HOUR}/{number}.parquet", event(uuid=f"e{number}"))
+        ingest(lake)
+    catalog = lake.name(SILVER).partition(".")[0]
+    table = f"{lake.database}.{SILVER}"
+    lake.spark.sql(
+        f"CALL {catalog}.system.rewrite_data_files(table => '{table}', options => map('rewrite-all', 'true'))"
+    )
+    load_table(lake.spark, lake.name(SILVER)).expireSnapshots().expireOlderThan(
+        int(datetime.now(UTC).timestamp() * 1000)
+    ).retainLast(1).commit()
+    assert len(lake.snapshots(SILVER)) == 1
+
+    assert ingest(lake) == IngestReport()
+    lake.deliver(f"{HOUR}/3.parquet", event(uuid="e3"), event(uuid="e0"))
+    ingest(lake)
+
+    assert_true(lake)
+
+
+def test_the_ledger_forgets_what_can_no_longer_change(lake: Lake) -> None:
+    lake.deliver("dt=2026-05-01/hour=00/old.parquet", event(uuid="old", timestamp=NOON - 86_400 * 31))
+    lake.deliver(f"{HOUR}/a.parquet", event())
+    ingest(lake)
+
+    known = ledger(lake)
+    assert known.closed == "2026-05-31T03"
+    assert [file.rpartition("/")[2] for file in known.taken] == ["a.parquet"]
+    assert ingest(lake) == IngestReport()
+
+
+POINTS = (
+    f"{QUARANTINE}: create the branch",
+    f"{QUARANTINE}: write on the branch",
+    f"{QUARANTINE}: publish the branch",
+    f"{QUARANTINE}: published",
+    f"{SILVER}: create the branch",
+    f"{SILVER}: write on the branch",
+    f"{SILVER}: append to the branch",
+    f"{SILVER}: publish the branch",
+    f"{SILVER}: published",
+)
+
+
+@pytest.mark.parametrize("killed_in", ["first", "second"], ids=["first pass", "second pass"])
+def test_killed_at_every_commit_point_and_run_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, killed_in: str
+) -> None:
+    """A history whose last ingest displaces rows of silver and entries of quarantine, killed at each point.
+
+    ``second``: at the second time that a point is passed, which is when superseded entries are removed.
+    """
+    rng = random.Random(3)
+    seen: dict[str, int] = {}
+    times = 1 if killed_in == "first" else 2
+    waiting = [point for point in POINTS if times == 1 or "append" not in point]
+
+    def kill(passed: str) -> None:
+        point = passed.removeprefix(lake.name(""))
+        seen[point] = seen.get(point, 0) + 1
+        if waiting and point == waiting[0] and seen[point] == times:
+            waiting.pop(0)
+            raise Killed(passed)
+
+    def run_until_done() -> int:
+        kills = 0
+        while True:
+            seen.clear()
+            try:
+                with hook(monkeypatch, kill):
+                    ingest(lake)
+            except Killed:
+                kills += 1
+            else:
+                return kills
+
+    total = len(waiting)
+    killed = 0
+    for number in range(99, 99 - 3 * total, -1):  # each file goes before all those there
+        lake.deliver(f"{HOUR}/{number:02d}.parquet", *copies(rng, 25))
+        killed += run_until_done()
+        if not waiting:
+            break
+
+    assert killed == total
+    assert_true(lake)
+
+
+def test_a_race_ends_with_each_file_taken_in_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(8)
+    lake.deliver(f"{HOUR}/a.parquet", *copies(rng, 25))
+    rivals: list[IngestReport] = []
+
+    def rival(passed: str) -> None:
+        if passed.endswith(f"{SILVER}: publish the branch") and not rivals:
+            rivals.append(IngestReport())  # not again within the rival's own run
+            rivals.append(ingest(lake))
+
+    with hook(monkeypatch, rival):
+        report = ingest(lake)
+
+    assert rivals[1].files == 1
+    assert report == IngestReport()
+    assert_true(lake)
+
+
+def test_an_audit_that_fails_publishes_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.deliver(f"{HOUR}/a.parquet", event(uuid="first"))
+    ingest(lake)
+    before = lake.rows(SILVER)
+    lake.deliver(f"{HOUR}/b.parquet", event(), event(uuid="b"))
+    monkeypatch.setattr(findings_module.SparkFindings, "events", property(lambda self: 7))
+
+    with pytest.raises(AuditError, match=r"rows of .*clickstream_events: 3 where 8 were expected"):
+        ingest(lake)
+
+    assert lake.rows(SILVER) == before
+    monkeypatch.undo()
+    ingest(lake)
+    assert_true(lake)
+
+
+def test_an_event_that_is_there_twice_fails_the_audit(lake: Lake) -> None:
+    """Somebody has inserted past the job: the next publish that touches the day says so."""
+    lake.deliver(f"{HOUR}/a.parquet", event())
+    ingest(lake)
+    lake.spark.sql(f"INSERT INTO {lake.name(SILVER)} SELECT * FROM {lake.name(SILVER)}")
+    lake.deliver(f"{HOUR}/b.parquet", event(uuid="b"))
+
+    with pytest.raises(AuditError, match=r"would hold the event \('00000000-.*', 1780315200\) 2 times"):
+        ingest(lake)
