@@ -22,8 +22,8 @@ reconcile: setup ## Where every event ended up: prints the account, fails if any
 test: setup ## Everything that passes or fails, the whole chain included
 	@$(PYTHON) -m pytest
 
-test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain
-	@$(PYTHON) -m pytest -m "not spark and not aws and not chain"
+test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain, no Docker
+	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker"
 
 lint: setup ## ruff and mypy, nothing fixed
 	@$(PYTHON) -m ruff check .

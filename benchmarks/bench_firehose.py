@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.json
@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.firehose.models import FirehoseBackend, firehose_backends
 from moto.glue.models import glue_backends
+from moto.iam.models import iam_backends
 from moto.kinesis.models import kinesis_backends
 from moto.s3.models import s3_backends
 
@@ -43,6 +44,8 @@ from local_stack.aws.kinesis.stream import PutEntry
 
 COLUMNS = [(column.name, column.type) for column in BRONZE.columns]
 NAME = "bench"
+ROLE = "bench"
+ROLE_ARN = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/{ROLE}"
 SHARDS = 4
 WARM_UP_RECORDS = 50_000
 
@@ -154,10 +157,24 @@ def install(state_dir: Path) -> None:
     for service in (dispatch, s3, kinesis, glue, firehose):
         service.install(context)
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(NAME, DEFAULT_REGION)
+    make_role()
     catalog = glue_backends[DEFAULT_ACCOUNT_ID][DEFAULT_REGION]
     catalog.create_database(NAME, {"Name": NAME})
     columns = [{"Name": name, "Type": hive_type} for name, hive_type in COLUMNS]
     catalog.create_table(NAME, BRONZE.name, {"Name": BRONZE.name, "StorageDescriptor": {"Columns": columns}})
+
+
+def make_role() -> None:
+    """The role that Firehose works under, with rights as in the project's template but on everything."""
+    iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    trust = {"Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    actions = ["glue:GetTableVersions", "kinesis:*", "s3:PutObject"]
+    iam.create_role(ROLE, _policy(trust), "/", None, "", [], "3600")
+    iam.put_role_policy(ROLE, "deliver", _policy({"Action": actions, "Resource": "*"}))
+
+
+def _policy(grant: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **grant}]})
 
 
 def deliver(events: list[bytes]) -> Measured:
@@ -181,9 +198,8 @@ def deliver(events: list[bytes]) -> Measured:
 
 def create_delivery(deliveries: FirehoseBackend, stream_arn: str) -> None:
     """The delivery stream of the project's template, as moto's backend takes it."""
-    role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/bench"
     destination = {
-        "RoleARN": role,
+        "RoleARN": ROLE_ARN,
         "BucketARN": f"arn:aws:s3:::{NAME}",
         "Prefix": "clickstream/dt=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/",
         "ErrorOutputPrefix": "clickstream-errors/!{firehose:error-output-type}/",
@@ -195,7 +211,7 @@ def create_delivery(deliveries: FirehoseBackend, stream_arn: str) -> None:
         },
     }
     unused = (None, None, None, None, None, None, None)
-    source = {"KinesisStreamARN": stream_arn, "RoleARN": role}
+    source = {"KinesisStreamARN": stream_arn, "RoleARN": ROLE_ARN}
     deliveries.create_delivery_stream(
         DEFAULT_REGION, NAME, "KinesisStreamAsSource", source, None, None, destination, *unused
     )

@@ -69,6 +69,16 @@ ATHENA = StackSpec(
     "Workgroup of the analysts",
     {"LogsBucket": OutputOf("buckets", "LogsBucket")},
 )
+QUERIES = StackSpec(
+    "queries",
+    "athena_queries.yaml",
+    "Saved queries of the analysts",
+    {
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+        "WorkgroupName": OutputOf("athena", "WorkgroupName"),
+    },
+    by_environment=False,
+)
 EMR_ROLES = StackSpec(
     "emr-roles",
     "emr_roles.yaml",
@@ -80,7 +90,6 @@ EMR_ROLES = StackSpec(
         "LogsBucket": OutputOf("buckets", "LogsBucket"),
         "DatabaseName": OutputOf("catalog", "DatabaseName"),
     },
-    by_environment=False,
 )
 NETWORK = StackSpec(
     "network",
@@ -101,6 +110,22 @@ EMR_CLUSTER = StackSpec(
     },
 )
 
+ACCESS = StackSpec(
+    "access",
+    "access_roles.yaml",
+    "Roles of producers, Airflow and analysts",
+    {
+        "StreamArn": OutputOf("streaming", "StreamArn"),
+        "BronzeBucket": OutputOf("buckets", "BronzeBucket"),
+        "IcebergBucket": OutputOf("buckets", "IcebergBucket"),
+        "ScriptsBucket": OutputOf("buckets", "ScriptsBucket"),
+        "LogsBucket": OutputOf("buckets", "LogsBucket"),
+        "DatabaseName": OutputOf("catalog", "DatabaseName"),
+        "WorkgroupName": OutputOf("athena", "WorkgroupName"),
+        "ServiceRoleArn": OutputOf("emr-roles", "ServiceRoleArn"),
+        "MachineRoleArn": OutputOf("emr-roles", "MachineRoleArn"),
+    },
+)
 CHECKPOINTS = StackSpec(
     "checkpoints",
     "checkpoints.yaml",
@@ -131,9 +156,11 @@ STACKS: tuple[StackSpec, ...] = (
     CATALOG,
     STREAMING,
     ATHENA,
+    QUERIES,
     EMR_ROLES,
     NETWORK,
     EMR_CLUSTER,
+    ACCESS,
     CHECKPOINTS,
     MONITORING,
     BUDGET,

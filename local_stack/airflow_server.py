@@ -99,9 +99,9 @@ class AirflowServer:
             raise StackError(f"airflow db migrate failed. The end of {log}:\n\n{log_tail(log)}")
         migrated.write_text(version("apache-airflow"))
 
-    def services(self) -> list[Service]:
-        """The four processes; the first serves the UI and the REST API."""
-        environment = self.environment()
+    def services(self, credentials: Mapping[str, str]) -> list[Service]:
+        """The four processes, with these AWS credentials; the first serves the UI and the REST API."""
+        environment = {**self.environment(), **credentials}
 
         def service(name: str, *options: str, ready_url: str | None = None) -> Service:
             argv = [str(self.programs / "airflow"), name, *options]

@@ -14,7 +14,6 @@ from config.project_config import DEFAULT_REGION
 from config.stacks import SETTINGS
 from ops.deploy import deploy_all
 
-ENVIRONMENT = "dev"
 BUFFERING_SECONDS = "5"
 """Firehose delivers after this long at the latest: a newcomer should not wait for the usual minutes."""
 
@@ -52,14 +51,15 @@ def enter(endpoint: str) -> None:
     os.environ.update(aws_variables(endpoint))
 
 
-def deploy_stacks(env_file: Path, console: Console) -> None:
-    """Deploy the stacks to the emulated AWS; add their names to the environment and to ``env_file``.
+def deploy_stacks(env_file: Path, environment: str, console: Console) -> None:
+    """Deploy the stacks of dev or prod to the emulated AWS; add their names to the environment and to
+    ``env_file``.
 
     Raises:
         DeployError: with a message for the user.
     """
     parameters = {"BufferIntervalSeconds": BUFFERING_SECONDS}
-    names = deploy_all(boto3.session.Session(), ENVIRONMENT, parameters, console=console)
+    names = deploy_all(boto3.session.Session(), environment, parameters, console=console)
     os.environ.update(names)
     weather = {name: os.environ[name] for name in ("WEATHER_API_URL",) if name in os.environ}
     write_env_file(env_file, {**aws_variables(os.environ["AWS_ENDPOINT_URL"]), **names, **weather})

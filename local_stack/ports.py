@@ -66,14 +66,16 @@ def read_ports(environ: Mapping[str, str] = os.environ) -> Ports:
     return Ports(**ports)
 
 
-def check_free(ports: Ports) -> None:
-    """Make sure that every port can be listened on.
+def check_free(ports: Ports, *fields: str) -> None:
+    """Make sure that the ports of these fields (all of them if none is named) can be listened on.
 
     Raises:
         PortError: naming each taken port, what it is for and the variable that moves it.
     """
     taken = []
     for field, (variable, _, purpose) in _VARIABLES.items():
+        if fields and field not in fields:
+            continue
         port = getattr(ports, field)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,6 +8,11 @@ figure agrees, 1 if anything is wrong.
 State is kept in .local (make clean removes it). Ports, all on loopback: AIRFLOW_PORT (8080),
 LOCAL_AWS_PORT (4566) and WEATHER_PORT (4580). The weather comes from a stand-in for Open-Meteo, unless
 WEATHER_API_URL says otherwise (https://... of a service that speaks its API).
+
+Each part works in its own role (docs/roles.md), as on AWS; what .local/env holds are an administrator's keys.
+With --aws it works in your own account instead: it reads the names of buckets and roles from the outputs of
+the deployed stacks (python -m ops.deploy apply), writes them to .env, and starts Airflow in containers
+(docker_airflow) with them.
 """
 
 from __future__ import annotations
@@ -29,9 +34,12 @@ import httpx
 from rich.console import Console
 
 from config import names
+from config.environments import PROFILES
+from local_stack import account
 from local_stack.airflow_server import PASSWORD, USER, AirflowApi, AirflowServer
 from local_stack.environment import deploy_stacks, enter
 from local_stack.ports import PortError, check_free, read_ports
+from local_stack.roles import role_variables
 from local_stack.stages import Stages
 from local_stack.supervisor import MARK, Service, StackError, Supervisor, log_tail
 from ops.deployment.errors import DeployError
@@ -62,9 +70,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--once", action="store_true", help="run the whole chain once, print it and stop")
+    parser.add_argument(
+        "--aws", action="store_true", help="Airflow in containers, for the account of your AWS credentials"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier events, tables and runs first")
     parser.add_argument(
         "--state", type=Path, default=ROOT / ".local", metavar="DIR", help="where state is kept (.local)"
+    )
+    parser.add_argument(
+        "--environment", choices=PROFILES, default="dev", help="whose sizes and schedule (default: dev)"
     )
     events = parser.add_argument_group("events of --once (see kinesis/producer.py --help)")
     events.add_argument("--count", type=int, default=20_000, help="events to send (default: %(default)s)")
@@ -142,7 +156,9 @@ class QuickStart:
         verdicts = [self._run_dag()]
         for module in ("ops.show_tables", "ops.weather_summary", "ops.reconcile"):
             self.console.print()
-            verdicts.append(subprocess.run([sys.executable, "-m", module]).returncode == 0)
+            environment = {**os.environ, **role_variables(names.ANALYST_ROLE)}
+            done = subprocess.run([sys.executable, "-m", module], env=environment)
+            verdicts.append(done.returncode == 0)
         self.console.print()
         return 0 if all(verdicts) else 1
 
@@ -191,7 +207,7 @@ class QuickStart:
     def _publish_wheelhouse(self) -> None:
         """Put the wheels that the clusters install where they find them, before a run has to wait for it."""
         with self.stages.stage("wheels for the clusters"):
-            self._process("wheelhouse", "lakehouse.wheelhouse")
+            self._process("wheelhouse", "lakehouse.wheelhouse", role=names.AIRFLOW_ROLE)
 
     def _start_aws(self) -> None:
         """Start the emulated AWS and the weather stand-in, and deploy the stacks."""
@@ -201,13 +217,13 @@ class QuickStart:
         with self.stages.stage("emulated AWS", self.ports.aws_url):
             self.supervisor.start(Service("aws", aws, ready_url=f"{self.ports.aws_url}/_local/health"))
         with self.stages.stage("CloudFormation stacks"), self.supervisor.log_path("deploy").open("w") as log:
-            deploy_stacks(self.env_file, Console(file=log, width=120))
+            deploy_stacks(self.env_file, self.options.environment, Console(file=log, width=120))
 
     def _start_airflow(self, migration: Future[None]) -> None:
         """Start the four processes and wait until the DAG can be triggered."""
         migration.result()
         with self.stages.stage("Airflow", f"{self.ports.airflow_url} ({USER} / {PASSWORD})"):
-            for service in self.airflow.services():
+            for service in self.airflow.services(role_variables(names.AIRFLOW_ROLE)):
                 self.supervisor.start(service)
             deadline = time.monotonic() + AIRFLOW_READY_SECONDS
             while not (self.api.healthy() and self.api.dag_is_ready(names.DAG_ID)):
@@ -227,9 +243,9 @@ class QuickStart:
             arguments += ["--seed", str(options.seed)] if options.seed is not None else []
             for disorder in DISORDERS:
                 arguments += [f"--{disorder}", str(getattr(options, disorder))]
-            self._process("producer", "kinesis.producer", *arguments)
+            self._process("producer", "kinesis.producer", *arguments, role=names.PRODUCER_ROLE)
         with self.stages.stage("Firehose delivers them as Parquet"):
-            self._process("delivery", "ops.reconcile", "--wait-for-delivery")
+            self._process("delivery", "ops.reconcile", "--wait-for-delivery", role=names.ANALYST_ROLE)
 
     def _run_dag(self) -> bool:
         """Trigger the DAG and follow it; whether it ended green."""
@@ -243,8 +259,8 @@ class QuickStart:
             )
         return state == "success"
 
-    def _process(self, name: str, module: str, *arguments: str) -> None:
-        """Run one of our modules with its output in a log.
+    def _process(self, name: str, module: str, *arguments: str, role: str | None = None) -> None:
+        """Run one of our modules, in a role if one is named, with its output in a log.
 
         Raises:
             StackError: it failed; with the end of its log.
@@ -252,7 +268,8 @@ class QuickStart:
         log = self.supervisor.log_path(name)
         with log.open("w") as stream:
             command = [sys.executable, "-m", module, *arguments]
-            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT)
+            environment = {**os.environ, **(role_variables(role) if role else {})}
+            done = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
         if done.returncode:
             raise StackError(f"python -m {module} failed. The end of {log}:\n\n{log_tail(log)}")
 
@@ -271,8 +288,10 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
+        if options.aws:
+            return account.start(ROOT, options.environment, read_ports(), console)
         return QuickStart(options, console).run()
-    except (PortError, StackError, DeployError, httpx.HTTPError) as error:
+    except (PortError, StackError, DeployError, account.DockerError, httpx.HTTPError) as error:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:

@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     elif options.command == "apply":
         deployer.apply(options.only, dict(options.parameter), lambda text: options.yes or _ask(text))
     elif options.command == "status":
-        deployer.status()
+        deployer.status(with_drift=options.drift)
     else:
         deployer.destroy(
             options.only,
@@ -138,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("plan", parents=[common, some, parameters], help="show what would change")
     commands.add_parser("apply", parents=[common, some, parameters, yes], help="deploy")
-    commands.add_parser("status", parents=[common], help="show every stack's state and outputs")
+    status = commands.add_parser("status", parents=[common], help="show every stack's state and outputs")
+    status.add_argument("--drift", action="store_true", help="also look for what was changed by hand")
     destroy = commands.add_parser("destroy", parents=[common, some, yes], help="remove the stacks")
     destroy.add_argument(
         "--delete-data", action="store_true", help="also remove buckets that hold data, with the data"

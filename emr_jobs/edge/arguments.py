@@ -77,7 +77,12 @@ def _source(text: str) -> str:
     return path
 
 
-def _warehouse(text: str) -> str:
+def warehouse_argument(text: str) -> str:
+    """The root folder of the Iceberg tables on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
     path = _path(text)
     if is_table_name(path):
         raise argparse.ArgumentTypeError(f"{text!r} is not a folder: s3://BUCKET/ or /path")
@@ -136,7 +141,10 @@ def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser
         help="table to write; a job of two tables derives both names from it",
     )
     parser.add_argument(
-        "warehouse", metavar="ICEBERG_WAREHOUSE", type=_warehouse, help="root folder of the Iceberg tables"
+        "warehouse",
+        metavar="ICEBERG_WAREHOUSE",
+        type=warehouse_argument,
+        help="root folder of the Iceberg tables",
     )
     return parser
 

@@ -15,8 +15,11 @@ from local_stack.aws import listener
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m local_stack.aws", description=__doc__)
+    parser.add_argument("--port", type=int, default=4566, help="port, 0 = any free one (%(default)s)")
     parser.add_argument(
-        "--port", type=int, default=4566, help="port on loopback, 0 = any free one (%(default)s)"
+        "--host",
+        default=listener.HOST,
+        help="address to listen on; 0.0.0.0 only inside a container (%(default)s)",
     )
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps the state between runs")
     parser.add_argument("--fresh", action="store_true", help="start empty instead of with the saved state")
@@ -39,7 +42,7 @@ def main() -> int:
     logging.getLogger("local_stack").setLevel(logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
-        socket = listener.bind(options.port)
+        socket = listener.bind(options.port, options.host)
     except listener.PortTakenError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,9 +3,7 @@
 Accounts are moto's: an access key that CreateAccessKey registered in an account selects it, the
 header ``x-moto-account-id`` overrides, and any other key (``test``) is the default account.
 
-Every request passes moto's ``_authenticate_and_authorize_normal_action`` or, for S3,
-``_authenticate_and_authorize_s3_action``: that is where a check of the caller's rights belongs.
-The one way around them is ``s3.ranges``, which would have to ask the same question.
+What a caller may do is settled before a request comes here: see ``iam.guard``.
 """
 
 from __future__ import annotations

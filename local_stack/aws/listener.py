@@ -14,8 +14,10 @@ class PortTakenError(RuntimeError):
     """Another process listens on the port; the message says what to do."""
 
 
-def bind(port: int) -> socket.socket:
-    """Listen on loopback; port 0 lets the system choose. Connections wait until somebody serves.
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Listen on an address, by default loopback; port 0 lets the system choose.
+
+    Connections wait until somebody serves.
 
     Raises:
         PortTakenError: the port is in use or reserved.
@@ -23,7 +25,7 @@ def bind(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

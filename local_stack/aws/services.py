@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_stack.aws import athena, cloudformation, dispatch, emr, firehose, glue, kinesis, s3
+from local_stack.aws import athena, cloudformation, dispatch, emr, firehose, glue, iam, kinesis, s3
 from local_stack.aws.context import ServerContext, Worker
 
 INSTALLS: tuple[Callable[[ServerContext], Worker | None], ...] = (
     dispatch.install,
+    iam.install,
     s3.install,
     kinesis.install,
     glue.install,

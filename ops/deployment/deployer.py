@@ -12,7 +12,7 @@ import boto3
 from rich.console import Console
 
 from config.stacks import SETTINGS, StackSpec
-from ops.deployment import buckets, change_sets, following, report
+from ops.deployment import buckets, change_sets, drift, following, report
 from ops.deployment.errors import DeployError, explained
 from ops.deployment.planning import BY_CONCERN, Planner, StackPlan, select
 from ops.deployment.stack import StackInfo, find, require_settled
@@ -123,15 +123,40 @@ class Deployer:
             )
         return {name: value for name, value in values.items() if value is not None}
 
-    def status(self) -> list[tuple[StackSpec, str, StackInfo | None]]:
-        """Show every stack: its state and outputs."""
+    def status(self, *, with_drift: bool = False) -> list[tuple[StackSpec, str, StackInfo | None]]:
+        """Show every stack: its state, how many resources it has, its outputs and, if asked, its drift.
+
+        Raises:
+            DeployError: a stack is busy, so that its drift cannot be told.
+        """
         found = [
             (spec, name, find(self._client(spec), name))
             for spec in select(self._environment, None)
             for name in [spec.stack_name(self._environment)]
         ]
-        report.show_status(self._console, found)
+        counts = {
+            stack.stack_id: self._count(self._client(spec), stack)
+            for spec, _, stack in found
+            if stack is not None
+        }
+        report.show_status(self._console, found, counts)
+        if with_drift:
+            drifts = {
+                name: drift.detect(self._client(spec), stack.stack_id, name)
+                for spec, name, stack in found
+                if stack is not None and not stack.is_empty
+            }
+            report.show_drift(self._console, drifts)
         return found
+
+    def _count(self, client: Any, stack: StackInfo) -> int:
+        with explained(f"list the resources of {stack.name}"):
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.stack_id)
+            return sum(
+                each["ResourceStatus"] != "DELETE_COMPLETE"
+                for page in pages
+                for each in page["StackResourceSummaries"]
+            )
 
     def destroy(self, only: Sequence[str] | None, confirm: Confirm, *, delete_data: bool) -> list[str]:
         """Remove the stacks, the last first; answers their names.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from config.stacks import StackSpec
 from ops.deployment.change_sets import ResourceDiff
+from ops.deployment.drift import Drift
 from ops.deployment.planning import StackPlan
 from ops.deployment.stack import StackInfo
 
@@ -91,14 +92,36 @@ def show_event(console: Console, event: dict[str, Any]) -> None:
     console.print(Text(f"    {status:<20} {event['LogicalResourceId']}{reason}", style))
 
 
-def show_status(console: Console, found: Sequence[tuple[StackSpec, str, StackInfo | None]]) -> None:
-    """Print the stacks: name, state, outputs."""
+def show_status(
+    console: Console, found: Sequence[tuple[StackSpec, str, StackInfo | None]], counts: Mapping[str, int]
+) -> None:
+    """Print the stacks: name, state, outputs. ``counts`` are their resources, by the stacks' ids."""
     for spec, name, stack in found:
         line = Text.assemble((name, "bold"), f"  {spec.doc}  ")
         if stack is None:
             console.print(line.append("not deployed", "dim"))
             continue
         healthy = stack.status.endswith("_COMPLETE") and "ROLLBACK" not in stack.status
-        console.print(line.append(stack.status, "green" if healthy else "red"))
+        line.append(stack.status, "green" if healthy else "red")
+        console.print(line.append(f"  {counts[stack.stack_id]} resources", "dim"))
         for key, value in stack.outputs.items():
             console.print(Text(f"    {key} = {value}"))
+    console.print(f"{len(counts)} stacks, {sum(counts.values())} resources")
+
+
+def show_drift(console: Console, drifts: Mapping[str, Sequence[Drift]]) -> None:
+    """Print what is not as the stacks (by name) asked for."""
+    for name, found in drifts.items():
+        for each in found:
+            line = Text.assemble((name, "bold"), f"  {each.logical_id} ", (each.type, "dim"))
+            console.print(line.append("  deleted" if each.is_deleted else "  changed by hand", "red"))
+            for path, expected, actual in each.properties:
+                line = Text(f"      {path}: ")
+                line.append(_short(expected) or "(absent)", "green")
+                line.append(" is now ")
+                line.append(_short(actual) or "(absent)", "red")
+                console.print(line)
+    drifted = sum(map(len, drifts.values()))
+    console.print(
+        f"Drift: {drifted} resources are not as their stacks asked for." if drifted else "No drift found."
+    )

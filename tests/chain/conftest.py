@@ -1,4 +1,4 @@
-"""One local stack for all chain tests."""
+"""One local stack for all chain tests, and a note of which test made a role use which right."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from local_stack.aws.iam.records import Record
 from tests.support.local_stack import LocalStack, free_ports
+
+UsedIn = dict[str, set[Record]]
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,18 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
         stack.interrupt()
     for process in stack.processes():
         process.kill()
+
+
+@pytest.fixture(scope="session")
+def used_in() -> UsedIn:
+    """What roles asked for the first time, by the name of the test."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _note_what_roles_ask_for(
+    request: pytest.FixtureRequest, local_stack: LocalStack, used_in: UsedIn
+) -> Iterator[None]:
+    before = set(local_stack.role_requests())
+    yield
+    used_in[request.node.name] = set(local_stack.role_requests()) - before

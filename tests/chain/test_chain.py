@@ -12,16 +12,24 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import pyarrow.parquet as pq
 import pytest
 
 from config import names, tables
 from config.jobs import INGEST_JOB, KPI_JOBS, RECONCILE_JOB
+from config.project_config import DEFAULT_EMR_JOB_FLOW_ROLE
+from local_stack.aws.iam.policies import Decision
+from ops.athena import QueryError, run_query
+from tests.chain.conftest import UsedIn
 from tests.support.event_truth import expected_tables
+from tests.support.least_privilege import exercised, grants, inline_statements, needless, used_by_role
 from tests.support.local_stack import LocalStack
+from tests.support.notebooks import execute, pictures
 
 pytestmark = pytest.mark.chain
 
@@ -81,7 +89,8 @@ def test_second_start_keeps_what_was_there(local_stack: LocalStack):
 def test_eight_producers_lose_nothing(local_stack: LocalStack):
     def produce(seed: int) -> subprocess.CompletedProcess[str]:
         arguments = ["--count", str(EVENTS_EACH), "--corrupt", "0.01", "--seed", str(seed)]
-        return local_stack.module("kinesis.producer", *arguments, "--rate", "max", "--unpaced")
+        arguments += ["--rate", "max", "--unpaced"]
+        return local_stack.module("kinesis.producer", *arguments, role=names.PRODUCER_ROLE)
 
     with ThreadPoolExecutor(PRODUCERS) as pool:
         for done in pool.map(produce, range(PRODUCERS)):
@@ -144,6 +153,13 @@ def test_every_record_is_accounted_for_and_a_second_run_has_nothing_to_do(local_
     assert kpi_tables_in_athena(local_stack) == before
 
 
+@pytest.mark.parametrize(("notebook", "charts"), [("explore_lakehouse", 3), ("data_quality", 5)])
+def test_notebooks_run_top_to_bottom(
+    local_stack: LocalStack, tmp_path: Path, notebook: str, charts: int
+) -> None:
+    assert pictures(execute(notebook, tmp_path, local_stack.environment)) == charts
+
+
 def test_step_logs_lie_where_emr_puts_them(local_stack: LocalStack):
     s3 = local_stack.client("s3")
     bucket = local_stack.environment["LOGS_BUCKET"]
@@ -190,6 +206,67 @@ def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_ru
     assert tasks["kpi_sensor_health"] == "success"
     assert tasks["terminate_cluster"] == "success"
     assert local_stack.live_clusters() == []
+
+
+def test_a_paced_producer_and_an_analyst_work_in_their_roles(local_stack: LocalStack):
+    sent = local_stack.module("kinesis.producer", "--count", "100", "--rate", "200", role=names.PRODUCER_ROLE)
+    assert sent.returncode == 0, sent.stderr
+    keys = local_stack.role_variables(names.ANALYST_ROLE)
+    athena = boto3.session.Session(
+        keys["AWS_ACCESS_KEY_ID"],
+        keys["AWS_SECRET_ACCESS_KEY"],
+        keys["AWS_SESSION_TOKEN"],
+        region_name="eu-north-1",
+    ).client("athena", endpoint_url=local_stack.aws_url)
+    shown = run_query(athena, "SHOW TABLES", database="analytics")
+    assert {spec.name for spec in tables.KPI_TABLES} <= {row[0] for row in shown.rows}
+    saved = athena.list_named_queries(WorkGroup=names.ATHENA_WORKGROUP)["NamedQueryIds"]
+    for query_id in saved:
+        query = athena.get_named_query(NamedQueryId=query_id)["NamedQuery"]
+        assert run_query(athena, query["QueryString"], database=query["Database"]).columns, query["Name"]
+    assert len(saved) >= 2
+    started = athena.start_query_execution(QueryString="SELECT 1", WorkGroup=names.ATHENA_WORKGROUP)
+    athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
+    with pytest.raises(QueryError, match=r"PERMISSION_DENIED.* glue:GetDatabase on .*:database/mine"):
+        run_query(athena, "CREATE DATABASE mine", database="analytics")
+
+
+def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: LocalStack):
+    iam, role = local_stack.client("iam"), DEFAULT_EMR_JOB_FLOW_ROLE
+    denial = {"Effect": "Deny", "Action": "glue:UpdateTable", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+    before = kpi_tables_in_athena(local_stack)
+    iam.put_role_policy(RoleName=role, PolicyName="denial", PolicyDocument=policy)
+    try:
+        state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health"]})
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="denial")
+    assert (state, tasks["kpi_sensor_health"]) == ("failed", "failed")
+    denied = [each for each in local_stack.role_requests() if each.decision is Decision.DENIED]
+    assert {each.access.action for each in denied} == {"glue:UpdateTable"}
+    assert "is not authorized to perform: glue:UpdateTable" in local_stack.task_log("kpi_sensor_health")
+    assert kpi_tables_in_athena(local_stack) == before
+
+
+def test_every_right_of_every_role_is_needed(local_stack: LocalStack, used_in: UsedIn):
+    iam = local_stack.client("iam")
+    known = json.loads(Path(__file__).with_name("role_actions.json").read_text())
+    used = used_by_role(local_stack.role_requests())
+    unused: set[str] = set()
+    granted: set[str] = set()
+    needed_by: set[tuple[str, str]] = set()
+    for role in sorted(each["RoleName"] for each in iam.list_roles()["Roles"]):
+        statements = inline_statements(iam, role)
+        assert statements, role
+        unused |= {str(grant) for grant in needless(role, statements, used.get(role, []))}
+        granted |= {str(grant) for grant in grants(role, statements)}
+        for test, records in used_in.items():
+            asked = used_by_role(records).get(role, [])
+            needed_by |= {(str(grant), test) for grant in exercised(role, statements, asked)}
+    # docs/roles.md is made from the file: mend it, then `python -m ops.role_docs > docs/roles.md`.
+    assert unused - known["exceptions"].keys() == set(), "nobody needs these: take them out of the templates"
+    assert known["needed_by"].keys() | known["exceptions"].keys() == granted
+    assert set(known["needed_by"].items()) - needed_by == set(), "other tests need these"
 
 
 def test_a_dead_part_ends_the_rest_and_shows_its_log(local_stack: LocalStack):

@@ -18,6 +18,7 @@ from config.tables import BRONZE
 from ops.deploy import deploy_all
 from ops.deployment import planning
 from ops.deployment.deployer import Deployer
+from ops.query_template import saved_queries
 from tests.support.accounts import Account, new_account
 from tests.support.emulated_aws import EmulatedAws
 
@@ -269,6 +270,7 @@ def test_checkpoints_have_a_table_in_prod(deployed: Deployed) -> None:
 
 
 CHANGES = {
+    "access_roles.yaml": ("What an analyst may do - query", "What analysts may do - query"),
     "glue_catalog.yaml": (
         "Description: Events as Firehose delivered them",
         "Description: Events as they came",
@@ -284,16 +286,39 @@ CHANGES = {
 """One change to each template that touches a resource in place."""
 
 
+def resources_and_states(deployed: Deployed) -> dict[str, str]:
+    """Physical ids with the states of their stacks; no saved queries: they are never changed in place."""
+    cloudformation = deployed.cloudformation
+    states = {each["StackName"]: each["StackStatus"] for each in cloudformation.describe_stacks()["Stacks"]}
+    return {
+        resource["PhysicalResourceId"]: state
+        for stack, state in states.items()
+        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        if resource["ResourceType"] != "AWS::Athena::NamedQuery"
+    }
+
+
+def test_a_changed_query_takes_the_place_of_the_one_before(
+    deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saved() -> dict[str, str]:
+        ids = deployed.athena.list_named_queries(WorkGroup=names.ATHENA_WORKGROUP)["NamedQueryIds"]
+        found = deployed.athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+        return {each["Name"]: each["QueryString"] for each in found}
+
+    before = saved()
+    assert before == {query.name: f"{query.sql}\n" for query in saved_queries()}
+    for path in planning.TEMPLATES.glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text().replace("LIMIT 20", "LIMIT 21"))
+    monkeypatch.setattr(planning, "TEMPLATES", tmp_path)
+    deploy_all(deployed.account.session(), deployed.environment, {})
+    assert saved() == {name: sql.replace("LIMIT 20", "LIMIT 21") for name, sql in before.items()}
+
+
 def test_every_stack_is_updated_in_place(
     deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {
-        resource["PhysicalResourceId"]
-        for stack in deployed.cloudformation.describe_stacks()["Stacks"]
-        for resource in deployed.cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
-    }
+    before = resources_and_states(deployed).keys()
     for path in planning.TEMPLATES.glob("*.yaml"):
         text = path.read_text()
         if path.name in CHANGES:
@@ -309,14 +334,8 @@ def test_every_stack_is_updated_in_place(
     }
     deploy_all(deployed.account.session(), deployed.environment, parameters)
 
-    found = {
-        resource["PhysicalResourceId"]: stack["StackStatus"]
-        for stack in deployed.cloudformation.describe_stacks()["Stacks"]
-        for resource in deployed.cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-            "StackResources"
-        ]
-    }
-    assert set(found) == before
+    found = resources_and_states(deployed)
+    assert found.keys() == before
     assert set(found.values()) == {"UPDATE_COMPLETE"}
     table = deployed.glue.get_table(DatabaseName="analytics", Name=BRONZE.name)["Table"]
     assert table["Description"].startswith("Events as they came")

@@ -14,6 +14,7 @@ from lakehouse.clusters import cluster_state
 from lakehouse.steps import step_status
 from lakehouse.triggers import StepTrigger
 from tests.dags.conftest import BUCKETS
+from tests.support.emr import ensure_default_roles
 from tests.support.emulated_aws import EmulatedAws
 from tests.support.task_runner import TaskRunner
 
@@ -36,6 +37,9 @@ def emulated_run(
         s3.create_bucket(
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws_environment.region}
         )
+    ensure_default_roles(aws_environment.client("iam"))
+    monkeypatch.setenv("EMR_SERVICE_ROLE", "EMR_DefaultRole")
+    monkeypatch.setenv("EMR_JOB_FLOW_ROLE", "EMR_EC2_DefaultRole")
     monkeypatch.setattr("lakehouse.wheelhouse.download_wheels", lambda lock, wheels, folder: None)
     run = TaskRunner(kpis_dag, run_id=f"manual__{request.node.name}")
     run.run("check_settings")

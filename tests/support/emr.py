@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ from tests.support.emulated_aws import EmulatedAws
 
 WAIT_SECONDS = 120
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
+DEFAULT_ROLES = (
+    ("EMR_DefaultRole", "elasticmapreduce.amazonaws.com", "AmazonElasticMapReduceRole"),
+    ("EMR_EC2_DefaultRole", "ec2.amazonaws.com", "AmazonElasticMapReduceforEC2Role"),
+)
+"""Name, who may work in it, and what it may do: a policy of AWS."""
+
 STEP_ENDED = ("COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED")
 
 
@@ -49,6 +57,18 @@ def wait_for_text(path: Path) -> str:
     return waiting(lambda: path.read_text() if path.exists() else "")
 
 
+def ensure_default_roles(iam: Any) -> None:
+    """Make EMR's default roles, as ``aws emr create-default-roles`` does, unless they are there."""
+    for name, service, policy in DEFAULT_ROLES:
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(
+                RoleName=name,
+                AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+            )
+            iam.attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/service-role/{policy}")
+
+
 @dataclass
 class EmrClusters:
     """Clusters of one emulated AWS, or of an account of it, all with their logs in ``logs_bucket``."""
@@ -63,6 +83,7 @@ class EmrClusters:
         self.s3.create_bucket(
             Bucket=self.logs_bucket, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION}
         )
+        ensure_default_roles(self.aws.client("iam"))
 
     def start(self, *, keep_alive: bool = True, protected: bool = False, **request: Any) -> str:
         """RunJobFlow; returns the cluster's id at once."""

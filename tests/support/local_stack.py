@@ -21,6 +21,7 @@ from pyiceberg.catalog import Catalog, load_catalog
 
 from config import names
 from local_stack.airflow_server import AirflowApi
+from local_stack.aws.iam.records import FILE_NAME, Record, read_records
 from local_stack.supervisor import MARK, log_tail
 from ops.athena import run_query
 
@@ -117,6 +118,10 @@ class LocalStack:
         """The emulated AWS."""
         return f"http://127.0.0.1:{self.aws_port}"
 
+    def role_requests(self) -> list[Record]:
+        """What roles asked for so far, each distinct request once."""
+        return list(read_records(self.state_dir / "aws" / FILE_NAME))
+
     def client(self, service: str):  # type: ignore[no-untyped-def]
         """A boto3 client of the emulated AWS."""
         return boto3.client(
@@ -145,11 +150,23 @@ class LocalStack:
         states = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"]
         return [each["Name"] for each in self.client("emr").list_clusters(ClusterStates=states)["Clusters"]]
 
-    def module(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one of our modules as a user would, with the env file sourced."""
+    def role_variables(self, role: str) -> dict[str, str]:
+        """Variables that make a process work in a role."""
+        account_id = self.client("sts").get_caller_identity()["Account"]
+        keys = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{account_id}:role/{role}", RoleSessionName="tests"
+        )["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
+        }
+
+    def module(self, name: str, *arguments: str, role: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one of our modules as a user would, with the env file sourced; in a role if one is named."""
         return subprocess.run(
             [sys.executable, "-m", name, *arguments],
-            env={**self.environment, "COLUMNS": "160"},
+            env={**self.environment, **(self.role_variables(role) if role else {}), "COLUMNS": "160"},
             capture_output=True,
             text=True,
             check=False,
@@ -187,6 +204,13 @@ class LocalStack:
         """Records that all manifests together say were acknowledged."""
         parts = [body for key, body in self._objects("manifests/") if key.endswith(".parquet")]
         return sum(pq.read_metadata(io.BytesIO(part)).num_rows for part in parts)
+
+    def task_log(self, task_id: str) -> str:
+        """The log of a task's last attempt."""
+        logs = (self.state_dir / "airflow" / "logs").glob(
+            f"dag_id=*/run_id=*/task_id={task_id}/attempt=?.log"
+        )
+        return max(logs, key=lambda log: log.stat().st_mtime).read_text()
 
     def _objects(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         s3, bucket = self.client("s3"), self.environment["BRONZE_BUCKET"]

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from config.tables import EVENT_COLUMNS, Column, TableSpec
 from tests.support.lake import EVENT_SCHEMA, Lake, event
 
 ARRIVAL = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -29,6 +30,21 @@ _SCHEMA = pa.schema(
         ("ingested_at", pa.timestamp("us", "UTC")),
     ]
 )
+
+
+SPEC = TableSpec(
+    name="clickstream_events",
+    doc="Events as ingest leaves them.",
+    columns=(
+        *EVENT_COLUMNS,
+        *(Column(name, "timestamp", "") for name in ("event_time", "arrival_hour")),
+        Column("source_file", "string", ""),
+        Column("source_row", "bigint", ""),
+        Column("ingested_at", "timestamp", ""),
+    ),
+    key=("uuid", "timestamp"),
+)
+"""As far as writers need it."""
 
 
 @dataclass(frozen=True)

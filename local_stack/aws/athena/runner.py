@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from local_stack.aws.athena.engine.errors import QueryCancelledError, QueryError
 from local_stack.aws.athena.engine.interface import Cancellation, Engine, Request, ScanLimitError
 from local_stack.aws.athena.executions import QueryExecution, State
 from local_stack.aws.athena.output import ResultFile
+from local_stack.aws.iam.check import AccessDeniedError
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ class QueryRunner:
         cancellation = Cancellation()
         with self._lock:
             self._running[execution.id] = execution, cancellation
-        self._pool.submit(self._run, execution, request, cancellation)
+        # The query may do what its caller may.
+        self._pool.submit(copy_context().run, self._run, execution, request, cancellation)
 
     def cancel(self, execution: QueryExecution) -> None:
         """Stop an execution; one that has ended stays as it is."""
@@ -114,6 +117,9 @@ class QueryRunner:
             execution.end(State.SUCCEEDED)
         except QueryError as error:
             execution.end(State.FAILED, str(error), athena_error(error.code, str(error)))
+        except AccessDeniedError as error:
+            message = f"PERMISSION_DENIED: {error}"
+            execution.end(State.FAILED, message, athena_error("PERMISSION_DENIED", message))
         except ScanLimitError:
             execution.end(State.CANCELLED, "Query cancelled! : Bytes scanned limit was exceeded")
         except QueryCancelledError:

@@ -1,4 +1,7 @@
-"""The process's own S3, for what needs no HTTP: listing, result files, footers of Parquet files."""
+"""The process's own S3, for what needs no HTTP: listing, result files, footers of Parquet files.
+
+It is asked on behalf of the query's caller: every function raises AccessDeniedError where that may not.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
+
+from local_stack.aws.iam.check import require
+from local_stack.aws.iam.policies import Access
+from local_stack.aws.iam.s3_accesses import bucket_arn, object_arn
 
 
 class NoSuchBucketError(LookupError):
@@ -48,7 +55,15 @@ def check_bucket(uri: str) -> None:
     Raises:
         NoSuchBucketError: it does not.
     """
-    _bucket(split_uri(uri)[0])
+    name, _ = split_uri(uri)
+    require(Access("s3:GetBucketLocation", bucket_arn(name)))
+    _bucket(name)
+
+
+def check_readable(folder_uri: str) -> None:
+    """Want the caller to be allowed to read all objects of a folder, which somebody else will read."""
+    bucket, key = split_uri(folder_uri)
+    require(Access("s3:GetObject", object_arn(bucket, f"{key.rstrip('/')}/*")))
 
 
 def list_files(prefix_uri: str) -> list[StoredFile]:
@@ -58,6 +73,7 @@ def list_files(prefix_uri: str) -> list[StoredFile]:
         NoSuchBucketError: the bucket does not exist.
     """
     name, prefix = split_uri(prefix_uri)
+    require(Access("s3:ListBucket", bucket_arn(name)))
     _, bucket = _bucket(name)
     found = [
         StoredFile(f"s3://{name}/{key_name}", key.size, key.etag)
@@ -84,6 +100,7 @@ def write_file(uri: str, content: bytes) -> None:
         NoSuchBucketError: the bucket does not exist.
     """
     name, key = split_uri(uri)
+    require(Access("s3:PutObject", object_arn(name, key)))
     backend, _ = _bucket(name)
     backend.put_object(name, key, content)
 
@@ -100,6 +117,7 @@ def open_file(uri: str) -> io.RawIOBase:
 
 def _key(uri: str) -> Any:
     name, key_name = split_uri(uri)
+    require(Access("s3:GetObject", object_arn(name, key_name)))
     _, bucket = _bucket(name)
     key = bucket.keys.get(key_name)
     if not isinstance(key, FakeKey):

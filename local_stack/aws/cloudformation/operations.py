@@ -252,8 +252,7 @@ class Operation:
         if policy in ("Retain", "RetainExceptOnCreate"):
             stack.note(state.logical_id, state.physical_id, state.type, "DELETE_SKIPPED")
             return True
-        call = self._call(state.logical_id, state.properties)
-        call.physical_id, call.attributes = state.physical_id, state.attributes
+        call = self.reading_call(state)
         stack.note(state.logical_id, state.physical_id, state.type, "DELETE_IN_PROGRESS")
         try:
             REGISTRY[state.type].delete(call)
@@ -290,6 +289,12 @@ class Operation:
         raise OperationFailedError(
             f"The following resource(s) failed to {verb.lower()}: [{logical_id}]"
         ) from error
+
+    def reading_call(self, state: ResourceState) -> Call:
+        """The call by which a handler reads a resource as it is."""
+        call = self._call(state.logical_id, state.properties)
+        call.physical_id, call.attributes = state.physical_id, state.attributes
+        return call
 
     def _call(self, logical_id: str, properties: dict[str, Any]) -> Call:
         stack = self._stack

@@ -6,9 +6,10 @@ import threading
 from typing import Any, ClassVar
 
 from moto.cloudformation.models import cloudformation_backends
-from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.core.responses import ActionResult, EmptyResult
 
 from local_stack.aws.cloudformation import parameters as parameter_values
+from local_stack.aws.cloudformation.drift_responses import DriftResponse, drift_information
 from local_stack.aws.cloudformation.errors import ValidationError
 from local_stack.aws.cloudformation.service import ClientFactory, Request, StackService
 from local_stack.aws.cloudformation.state import ChangeSet, ResourceState, Stack
@@ -17,7 +18,7 @@ from local_stack.aws.cloudformation.template import parse
 PAGE = 100
 
 
-class CloudFormationResponse(BaseResponse):
+class CloudFormationResponse(DriftResponse):
     """The operations of CloudFormation that the emulation has."""
 
     clients: ClassVar[ClientFactory]
@@ -303,7 +304,7 @@ def _stack(stack: Stack) -> dict[str, Any]:
             for output in stack.outputs
         ],
         "Tags": _tags(stack.tags),
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift_information(stack),
     }
 
 

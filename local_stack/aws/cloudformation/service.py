@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from local_stack.aws.cloudformation import parameters as parameter_values
 from local_stack.aws.cloudformation.desired import Desired
+from local_stack.aws.cloudformation.drift import Detection, detect
 from local_stack.aws.cloudformation.errors import (
     AlreadyExistsError,
     ChangeSetNotFoundError,
@@ -96,6 +97,14 @@ class StackService:
             if stack.name == name_or_id and not stack.is_deleted:
                 return stack
         raise ValidationError(f"Stack with id {name_or_id} does not exist")
+
+    def detect_drift(self, stack: Stack) -> Detection:
+        """Compare a stack's resources with what it asked for; the outcome stays with the stack."""
+        with self._lock:
+            if stack.is_busy or stack.is_deleted:
+                raise ValidationError(f"Drift detection cannot be performed on a stack in {stack.status}")
+            stack.drift = detect(stack, self._operation(stack).reading_call)
+            return stack.drift
 
     def create(self, name: str, request: Request, on_failure: str) -> Stack:
         """CreateStack."""

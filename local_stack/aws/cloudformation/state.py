@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from local_stack.aws.cloudformation.drift import Detection
 
 IN_PROGRESS = "_IN_PROGRESS"
 STACK_TYPE = "AWS::CloudFormation::Stack"
@@ -80,6 +83,7 @@ class Stack:
     events: list[Event] = field(default_factory=list)
     on_failure: str = "ROLLBACK"
     termination_protection: bool = False
+    drift: Detection | None = None
 
     @property
     def is_busy(self) -> bool:

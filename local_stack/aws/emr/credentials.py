@@ -1,33 +1,55 @@
-"""The keys a cluster's machines have: a session of the role in their instance profile."""
+"""The keys of a cluster's machines and steps: sessions of the roles that they were given."""
 
 from __future__ import annotations
 
-from moto.iam.exceptions import NotFoundException
-from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 from local_stack.aws.emr.node import Credentials
+from local_stack.aws.iam.accesses import pass_role
+from local_stack.aws.iam.callers import PARTITION, RoleSession, role_arn, role_of_profile
+from local_stack.aws.iam.check import check_trust, require_for, service_session
+from local_stack.aws.iam.policies import Access
 
-_PARTITION = "aws"
+EMR, EC2 = "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"
 _DURATION_SECONDS = 12 * 3600
 
 
-def of_instance_profile(account_id: str, region: str, profile: str, session_name: str) -> Credentials:
-    """Keys of the role in an instance profile; EMR's default profile and its role have the same name."""
-    try:
-        roles = iam_backends[account_id][_PARTITION].get_instance_profile(profile).roles
-    except NotFoundException:
-        roles = []
-    arn = roles[0].arn if roles else f"arn:{_PARTITION}:iam::{account_id}:role/{profile}"
-    return of_role(account_id, region, arn, session_name)
+def of_machines(cluster_arn: str, service_role: str, profile: str, session_name: str) -> Credentials:
+    """Keys of the role in an instance profile, which EMR's service role hands to the machines.
+
+    Raises:
+        AccessDeniedError: a role does not exist or does not trust its service, or may not be handed over.
+    """
+    account_id = cluster_arn.split(":")[4]
+    service = service_session(role_arn(account_id, service_role), EMR, "emr", cluster_arn)
+    machine_role = role_of_profile(account_id, profile)
+    require_for(service, [pass_role(machine_role, EC2)])
+    service_session(machine_role, EC2, session_name, cluster_arn)
+    return _new_session(cluster_arn, machine_role, session_name)
 
 
-def of_role(account_id: str, region: str, role_arn: str, session_name: str) -> Credentials:
-    """Keys of a new session of a role; requests with them belong to the role's account."""
-    session = sts_backends[account_id][_PARTITION].assume_role(
+def of_step(cluster_arn: str, profile: str, step_role: str, session_name: str) -> Credentials:
+    """Keys of a step's own role (ExecutionRoleArn), which the machines' role assumes.
+
+    Raises:
+        AccessDeniedError: the machines may not, or the step's role does not trust them.
+    """
+    account_id = cluster_arn.split(":")[4]
+    machines = RoleSession(role_of_profile(account_id, profile), session_name)
+    assumption = Access("sts:AssumeRole", step_role)
+    require_for(machines, [assumption])
+    root = f"arn:{PARTITION}:iam::{account_id}:root"
+    check_trust(step_role, "AWS", [machines.role_arn, account_id, root], assumption, machines.arn)
+    return _new_session(cluster_arn, step_role, session_name)
+
+
+def _new_session(cluster_arn: str, arn_of_role: str, session_name: str) -> Credentials:
+    """Requests with its keys belong to the role's account."""
+    _, partition, _, region, account_id, _ = cluster_arn.split(":", 5)
+    session = sts_backends[account_id][partition].assume_role(
         region_name=region,
         role_session_name=session_name,
-        role_arn=role_arn,
+        role_arn=arn_of_role,
         policy="",
         duration=_DURATION_SECONDS,
         external_id="",

@@ -13,8 +13,9 @@ from moto.core.utils import utcnow
 
 from local_stack.aws.emr import configurations, credentials, logs
 from local_stack.aws.emr.model import CancellationOption, Cluster, Failure, Step
-from local_stack.aws.emr.node import Node
+from local_stack.aws.emr.node import Credentials, Node
 from local_stack.aws.emr.process import GuardedProcess
+from local_stack.aws.iam.check import AccessDeniedError
 from local_stack.spark.runtime import SparkRuntime
 
 COMMAND_RUNNER = "command-runner.jar"
@@ -34,14 +35,18 @@ class CommandError(ValueError):
 class Machine:
     """The primary node of one cluster and the processes on it. Methods may be called by several threads."""
 
-    def __init__(self, node: Node, runtime: SparkRuntime, account_id: str, cluster: Cluster) -> None:
+    def __init__(self, node: Node, runtime: SparkRuntime, cluster: Cluster) -> None:
+        """Take on the cluster's roles.
+
+        Raises:
+            AccessDeniedError: one of them does not exist, or may not be used so.
+        """
         self._node = node
         self._runtime = runtime
-        self._account_id = account_id
         self._cluster = cluster
         self._configuration = configurations.read(cluster.configurations)
-        self._credentials = credentials.of_instance_profile(
-            account_id, node.region, cluster.job_flow_role, cluster.primary_instance_id
+        self._credentials = credentials.of_machines(
+            cluster.arn, cluster.service_role, cluster.job_flow_role, cluster.primary_instance_id
         )
         self._processes: dict[str, GuardedProcess] = {}
         self._is_ended = False
@@ -65,7 +70,7 @@ class Machine:
                 command = [*self._fetched(action.script_path or "", folder), *action.args]
             except CommandError as error:
                 raise _bootstrap_failure(instance, f"{name} could not be fetched: {error}") from error
-            result = self._run(f"bootstrap-{number}", command, folder, BOOTSTRAP_SECONDS, role_arn=None)
+            result = self._run(f"bootstrap-{number}", command, folder, BOOTSTRAP_SECONDS, self._credentials)
             self._keep_logs(folder, f"node/{instance}/bootstrap-actions/{number}", result)
             if result.exit_code != 0:
                 raise _bootstrap_failure(instance, f"{name} returned a non-zero return code")
@@ -76,13 +81,14 @@ class Machine:
         folder.mkdir(parents=True)
         try:
             command = self._step_command(step, folder)
-        except CommandError as error:
+            keys = self._step_credentials(step)
+        except (CommandError, AccessDeniedError) as error:
             (folder / "stdout").touch()
             (folder / "stderr").write_text(f"{error}\n")
             now = utcnow()
             result = logs.Result((step.jar, *step.args), folder, 0, 1, now, now)
         else:
-            result = self._run(step.id, command, folder, None, role_arn=step.execution_role_arn)
+            result = self._run(step.id, command, folder, None, keys)
         log_folder = self._keep_logs(folder, f"steps/{step.id}", result)
         return result.exit_code, logs.explain(result.exit_code, folder, log_folder)
 
@@ -107,7 +113,7 @@ class Machine:
         self._node.remove()
 
     def _run(
-        self, name: str, command: list[str], folder: Path, limit_seconds: float | None, role_arn: str | None
+        self, name: str, command: list[str], folder: Path, limit_seconds: float | None, keys: Credentials
     ) -> logs.Result:
         """Run a command in an empty folder below ``folder``, which gets its logs."""
         working_folder = folder / "work"
@@ -117,7 +123,7 @@ class Machine:
             process = GuardedProcess(
                 command,
                 folder=working_folder,
-                environment=self._environment(role_arn),
+                environment=self._node.environment(self._runtime, self._configuration, keys),
                 stdout=folder / "stdout",
                 stderr=folder / "stderr",
             )
@@ -133,11 +139,12 @@ class Machine:
             del self._processes[name]
         return logs.Result(tuple(command), working_folder, process.pid, exit_code, started, utcnow())
 
-    def _environment(self, role_arn: str | None) -> dict[str, str]:
-        keys = self._credentials
-        if role_arn:
-            keys = credentials.of_role(self._account_id, self._node.region, role_arn, self._cluster.id)
-        return self._node.environment(self._runtime, self._configuration, keys)
+    def _step_credentials(self, step: Step) -> Credentials:
+        """The machines' keys, or those of the role that the step was given."""
+        if not step.execution_role_arn:
+            return self._credentials
+        cluster = self._cluster
+        return credentials.of_step(cluster.arn, cluster.job_flow_role, step.execution_role_arn, cluster.id)
 
     def _keep_logs(self, folder: Path, relative: str, result: logs.Result) -> str:
         (folder / "controller").write_text(logs.controller_log(result))

@@ -166,8 +166,10 @@ class Node:
 
 def _pip_wheel() -> Path:
     """The wheel of pip that comes with Python."""
-    bundled = Path(ensurepip.__file__).parent / "_bundled"
-    # Debian keeps the wheels in a folder of their own.
-    folder = Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or bundled)
-    (wheel,) = folder.glob(f"pip-{ensurepip.version()}-*.whl")
+    # Debian keeps the wheels in a folder of their own, beside the Python that they are for.
+    folders = (
+        Path(ensurepip.__file__).parent / "_bundled",
+        Path(sys.base_prefix) / "share" / "python-wheels",
+    )
+    (wheel,) = (wheel for folder in folders for wheel in folder.glob(f"pip-{ensurepip.version()}-*.whl"))
     return wheel

@@ -27,6 +27,7 @@ from local_stack.aws.emr.model import (
     StepState,
 )
 from local_stack.aws.emr.node import Node
+from local_stack.aws.iam.check import AccessDeniedError
 from local_stack.spark.install import ensure_runtime
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class ClusterRunner:
         """Begin. Clusters of an earlier process are over: their machines went with it."""
         shutil.rmtree(self._folder, ignore_errors=True)
         with STATE:
-            for _account_id, _region, cluster in _clusters():
+            for _region, cluster in _clusters():
                 if cluster.state not in ENDED:
                     cluster.abandon()
         self._thread.start()
@@ -64,7 +65,7 @@ class ClusterRunner:
         """Terminate every cluster: running steps are asked to end, and killed seconds later."""
         with STATE:
             self._stopping = True
-            for _account_id, _region, cluster in _clusters():
+            for _region, cluster in _clusters():
                 cluster.begin_termination(Reason("USER_REQUEST", "The emulated AWS was stopped"))
             STATE.notify_all()
         self._thread.join(_STOP_SECONDS)
@@ -74,17 +75,17 @@ class ClusterRunner:
     def _run(self) -> None:
         with STATE:
             while not self._is_done():
-                for account_id, region, cluster in _clusters():
-                    self._advance(account_id, region, cluster)
+                for region, cluster in _clusters():
+                    self._advance(region, cluster)
                 if not self._is_done():
                     STATE.wait(_TICK_SECONDS)
 
     def _is_done(self) -> bool:
-        return self._stopping and all(cluster.state in ENDED for _, _, cluster in _clusters())
+        return self._stopping and all(cluster.state in ENDED for _, cluster in _clusters())
 
-    def _advance(self, account_id: str, region: str, cluster: Cluster) -> None:
+    def _advance(self, region: str, cluster: Cluster) -> None:
         if cluster.state == ClusterState.STARTING and cluster.id not in self._threads:
-            self._in_thread(cluster, partial(self._start, account_id, region, cluster))
+            self._in_thread(cluster, partial(self._start, region, cluster))
         elif cluster.state in READY:
             machine = self._machines[cluster.id]
             _cancel_steps(cluster, machine)
@@ -95,9 +96,14 @@ class ClusterRunner:
         if cluster.state == ClusterState.TERMINATING:
             self._terminate(cluster)
 
-    def _start(self, account_id: str, region: str, cluster: Cluster) -> None:
+    def _start(self, region: str, cluster: Cluster) -> None:
         node = Node(self._folder / cluster.id, self._context.endpoint, region)
-        machine = Machine(node, ensure_runtime(), account_id, cluster)
+        try:
+            machine = Machine(node, ensure_runtime(), cluster)
+        except AccessDeniedError as error:
+            with STATE:
+                cluster.begin_termination(Reason("VALIDATION_ERROR", str(error)))
+            return
         with STATE:
             self._machines[cluster.id] = machine
             if cluster.state in ENDING:
@@ -116,7 +122,7 @@ class ClusterRunner:
 
     def _start_steps(self, cluster: Cluster, machine: Machine) -> None:
         on_cluster = len(cluster.steps_in(StepState.RUNNING))
-        on_machine = sum(len(other.steps_in(StepState.RUNNING)) for _, _, other in _clusters())
+        on_machine = sum(len(other.steps_in(StepState.RUNNING)) for _, other in _clusters())
         free = max(0, min(cluster.step_concurrency_level - on_cluster, MACHINE_SLOTS - on_machine))
         for step in cluster.steps_in(StepState.PENDING)[:free]:
             step.begin()
@@ -151,12 +157,12 @@ class ClusterRunner:
         threading.Thread(target=run, name=f"emr-{cluster.id}", daemon=True).start()
 
 
-def _clusters() -> Iterator[tuple[str, str, Cluster]]:
-    """Every cluster with its account and region. Requests may add accounts meanwhile, hence the copies."""
-    for account_id, backends in list(emr_backends.items()):
+def _clusters() -> Iterator[tuple[str, Cluster]]:
+    """Every cluster with its region. Requests may add accounts meanwhile, hence the copies."""
+    for backends in list(emr_backends.values()):
         for region, backend in list(backends.items()):
             for cluster in list(backend.clusters.values()):
-                yield account_id, region, cluster
+                yield region, cluster
 
 
 def _cancel_steps(cluster: Cluster, machine: Machine) -> None:

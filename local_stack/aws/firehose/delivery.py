@@ -17,7 +17,7 @@ from moto.kinesis.models import kinesis_backends
 from moto.s3.models import s3_backends
 
 from local_stack.aws import metrics
-from local_stack.aws.firehose import prefixes
+from local_stack.aws.firehose import prefixes, rights
 from local_stack.aws.firehose.buffer import Buffer, DeliveryProgress
 from local_stack.aws.firehose.conversion import RecordConverter
 from local_stack.aws.firehose.delivery_log import write_error
@@ -141,7 +141,9 @@ class Delivery:
         """The shards to read, by uid."""
         if not self.stream.source:
             return {self.progress.inbox.uid: self.progress.inbox}
-        _, _, _, region, account_id, resource = self.stream.source["KinesisStreamARN"].split(":", 5)
+        source_arn = self.stream.source["KinesisStreamARN"]
+        rights.require(self.stream, self.stream.source["RoleARN"], *rights.reading(source_arn))
+        _, _, _, region, account_id, resource = source_arn.split(":", 5)
         source = kinesis_backends[account_id][region].streams.get(resource.partition("/")[2])
         if source is None:
             raise DeliveryError("Kinesis.ResourceNotFound", f"The source {resource} does not exist.")
@@ -151,7 +153,9 @@ class Delivery:
         if self._prepared is None:
             self._prepared = self._prepare(buffer, destination)
         while self._prepared.puts:
-            _write(self._prepared.puts[0])
+            first = self._prepared.puts[0]
+            rights.require(self.stream, destination.role, rights.putting(first.bucket, first.key))
+            _write(first)
             del self._prepared.puts[0]
         buffer.advance(self.progress)
         if not self.stream.source:
@@ -196,7 +200,10 @@ class Delivery:
 
     def _converter(self, conversion: ParquetConversion) -> RecordConverter:
         account_id = conversion.catalog_id or self.account_id
-        catalog = glue_backends[account_id][conversion.region or self.region]
+        region = conversion.region or self.region
+        schema = rights.schema(account_id, region, conversion.database, conversion.table)
+        rights.require(self.stream, conversion.role, *schema)
+        catalog = glue_backends[account_id][region]
         table = catalog.get_table(conversion.database, conversion.table)
         version = None if conversion.version == "LATEST" else conversion.version
         columns = table.as_dict(version)["StorageDescriptor"]["Columns"]

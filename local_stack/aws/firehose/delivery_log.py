@@ -9,6 +9,7 @@ import time
 from moto.firehose.models import DeliveryStream
 from moto.logs.models import logs_backends
 
+from local_stack.aws.firehose import rights
 from local_stack.aws.firehose.destination import Destination
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def write_error(
     }
     line = {"timestamp": int(time.time() * 1000), "message": json.dumps(event)}
     try:
+        access = rights.logging(account_id, region, destination.log_group, destination.log_stream)
+        rights.require(stream, destination.role, access)
         logs = logs_backends[account_id][region]
         logs.put_log_events(destination.log_group, destination.log_stream, [line])
     except Exception:  # an error that cannot be told must not end the delivery

@@ -25,20 +25,21 @@ class DestinationError(ValueError):
 
 @dataclass(frozen=True)
 class ParquetConversion:
-    """Conversion of JSON to Parquet by the columns of a Glue table."""
+    """Conversion of JSON to Parquet by the columns of a Glue table, which ``role`` (an ARN) may read."""
 
     catalog_id: str | None
     database: str
     table: str
     region: str | None
     version: str
+    role: str
     codec: str
     text_is_number: bool
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where and how to deliver. Sizes are in bytes, the interval in seconds."""
+    """Where and how to deliver, in which role (an ARN). Sizes are in bytes, the interval in seconds."""
 
     bucket: str
     prefix: str
@@ -51,6 +52,7 @@ class Destination:
     conversion: ParquetConversion | None
     log_group: str | None
     log_stream: str | None
+    role: str
 
     @property
     def suffix(self) -> str:
@@ -73,7 +75,7 @@ def read_destination(config: dict[str, Any]) -> Destination:
         check_prefixes(prefix, error_prefix)
     except PrefixError as error:
         raise DestinationError(str(error)) from error
-    conversion = _read_conversion(config.get("DataFormatConversionConfiguration") or {})
+    conversion = _read_conversion(config.get("DataFormatConversionConfiguration") or {}, config["RoleARN"])
     hints = config.get("BufferingHints") or {}
     default_size = DEFAULT_CONVERSION_SIZE_MB if conversion else DEFAULT_SIZE_MB
     size = int(hints.get("SizeInMBs") or default_size)
@@ -107,6 +109,7 @@ def read_destination(config: dict[str, Any]) -> Destination:
         conversion=conversion,
         log_group=logging.get("LogGroupName") if is_logging else None,
         log_stream=logging.get("LogStreamName") if is_logging else None,
+        role=config["RoleARN"],
     )
 
 
@@ -120,7 +123,7 @@ def _refuse_unknown(config: dict[str, Any]) -> None:
         raise NotEmulatedError("firehose", f"CompressionFormat={compression}")
 
 
-def _read_conversion(config: dict[str, Any]) -> ParquetConversion | None:
+def _read_conversion(config: dict[str, Any], role: str) -> ParquetConversion | None:
     if not config or config.get("Enabled") is False:
         return None
     deserializer = (config.get("InputFormatConfiguration") or {}).get("Deserializer") or {}
@@ -142,6 +145,7 @@ def _read_conversion(config: dict[str, Any]) -> ParquetConversion | None:
         table=schema["TableName"],
         region=schema.get("Region"),
         version=schema.get("VersionId") or "LATEST",
+        role=schema.get("RoleARN") or role,
         codec=_CODECS[serializer["ParquetSerDe"].get("Compression") or "SNAPPY"],
         text_is_number="HiveJsonSerDe" not in deserializer,
     )

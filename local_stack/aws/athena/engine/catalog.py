@@ -11,6 +11,10 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.glue.models import glue_backends
 
+from local_stack.aws.iam.accesses import glue_arns
+from local_stack.aws.iam.check import require
+from local_stack.aws.iam.policies import Access
+
 CATALOG = "awsdatacatalog"
 _VIEW_MARK = "/* Presto View: "
 
@@ -76,7 +80,10 @@ def encode_view(definition: dict[str, Any]) -> str:
 
 
 class Catalog:
-    """Reads databases, tables and partitions."""
+    """Databases, tables and partitions, as far as Glue lets the query's caller.
+
+    Every method raises AccessDeniedError where it does not.
+    """
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id = account_id
@@ -84,26 +91,35 @@ class Catalog:
 
     @property
     def backend(self) -> Any:
-        """moto's Glue."""
+        """moto's Glue; ask ``require`` first."""
         return glue_backends[self.account_id][self.region]
+
+    def require(self, operation: str, database: str, table: str = "") -> None:
+        """Want the caller to be allowed a Glue operation; ``*`` stands for all databases or tables."""
+        arns = glue_arns(self.account_id, self.region, database, table)
+        require(*(Access(f"glue:{operation}", arn) for arn in arns))
 
     def databases(self) -> list[str]:
         """Names of the databases, sorted."""
+        self.require("GetDatabases", "*")
         return sorted(database.name for database in self.backend.get_databases())
 
     def has_database(self, name: str) -> bool:
         """Whether the database exists."""
+        self.require("GetDatabase", name)
         return name in self.backend.databases
 
     def tables(self, database: str) -> list[GlueTable]:
         """A database's tables and views, by name."""
         if not self.has_database(database):
             return []
+        self.require("GetTables", database, "*")
         found = [_table(database, table.as_dict()) for table in self.backend.get_tables(database, None)]
         return sorted(found, key=lambda table: table.name)
 
     def table(self, database: str, name: str) -> GlueTable | None:
         """One table, None if there is none."""
+        self.require("GetTable", database, name)
         try:
             return _table(database, self.backend.get_table(database, name).as_dict())
         except JsonRESTError:
@@ -111,6 +127,7 @@ class Catalog:
 
     def partitions(self, table: GlueTable) -> list[GluePartition]:
         """The registered partitions."""
+        self.require("GetPartitions", table.database, table.name)
         found = [
             partition.as_dict()
             for partition in self.backend.get_table(table.database, table.name).partitions.values()

@@ -86,8 +86,10 @@ def _create_view(session: Session, node: exp.Expr) -> None:
         "PartitionKeys": [],
     }
     if existing is None:
+        session.catalog.require("CreateTable", database, name)
         session.catalog.backend.create_table(database, name, view)
     else:
+        session.catalog.require("UpdateTable", database, name)
         session.catalog.backend.get_table(database, name).update(view)
 
 
@@ -104,6 +106,7 @@ def _create_database(session: Session, node: exp.Expr) -> None:
         if not node.args.get("exists"):
             raise QueryError("ALREADY_EXISTS", f"Schema '{CATALOG}.{name}' already exists")
         return
+    session.catalog.require("CreateDatabase", name)
     session.catalog.backend.create_database(name, {"Name": name})
 
 
@@ -121,6 +124,7 @@ def _drop(session: Session, node: exp.Expr) -> None:
         raise QueryError(code, f"{kind.capitalize()} '{CATALOG}.{database}.{name}' does not exist")
     if table.is_iceberg:
         raise not_supported("DROP TABLE of an Iceberg table, which deletes its data,", Position(1, 1))
+    session.catalog.require("DeleteTable", database, name)
     session.catalog.backend.delete_table(database, name)
     return None
 
@@ -136,5 +140,7 @@ def _drop_database(session: Session, node: exp.Expr, name: str) -> None:
     for table in left:
         if table.is_iceberg:
             raise not_supported("DROP DATABASE of Iceberg tables", Position(1, 1))
+        session.catalog.require("DeleteTable", name, table.name)
         session.catalog.backend.delete_table(name, table.name)
+    session.catalog.require("DeleteDatabase", name)
     session.catalog.backend.delete_database(name)

@@ -31,6 +31,7 @@ from local_stack.aws.athena.engine.syntax import parse_statement, unknown_statem
 from local_stack.aws.athena.engine.tables import LakeTables
 from local_stack.aws.athena.engine.types import VARCHAR
 from local_stack.aws.athena.engine.values import writer
+from local_stack.aws.iam.callers import access_key_of_caller
 
 _VOCABULARY = [
     "literals",
@@ -113,8 +114,8 @@ class DuckDbEngine:
             {
                 "s3.endpoint": self._endpoint,
                 "s3.region": request.region,
-                "s3.access-key-id": "test",
-                "s3.secret-access-key": "test",
+                "s3.access-key-id": access_key_of_caller(),
+                "s3.secret-access-key": "unchecked",
             }
         )
         return Statement(

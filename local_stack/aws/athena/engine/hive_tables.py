@@ -69,6 +69,9 @@ def table_relation(catalog: Catalog, table: GlueTable, alias: str, now: datetime
         raise not_supported(f"the format of table {table.name} ({table.serde or 'none'})")
     data, keys = column_types(table.columns), column_types(table.partition_keys)
     partitions, files = find_files(catalog, table, now)
+    # DuckDB reads the files, and knows no callers.
+    for folder in sorted({file.uri.rpartition("/")[0] for file in files}):
+        storage.check_readable(folder)
     for file in files:
         check_file(file, data)
     columns = [(name, type_, _column(name, type_)) for name, type_ in data]

@@ -75,6 +75,7 @@ def _register(
     descriptor: Mapping[str, object],
 ) -> None:
     partition = {"Values": list(values), "StorageDescriptor": {**descriptor, "Location": folder}}
+    session.catalog.require("CreatePartition", *name)
     session.catalog.backend.create_partition(*name, partition)
 
 
@@ -118,6 +119,7 @@ def create(
         "PartitionKeys": [{"Name": column, "Type": hive_name(type_)} for column, type_ in partition_columns],
         "StorageDescriptor": descriptor,
     }
+    session.catalog.require("CreateTable", *name)
     session.catalog.backend.create_table(*name, table)
     for values, folder, _ in written:
         if keys:

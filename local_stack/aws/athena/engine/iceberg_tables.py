@@ -63,6 +63,8 @@ def table_relation(
     """The rows of the table, now or at a version."""
     metadata = read_metadata(table)
     _check_readable(metadata, table, position)
+    # DuckDB reads the files, and knows no callers.
+    storage.check_readable(metadata.location)
     schema, option = metadata.schema(), ""
     if version is not None:
         snapshot, schema = _travel(metadata, table, version, position)

@@ -33,6 +33,7 @@ from local_stack.aws.athena.engine.errors import QueryError
 from local_stack.aws.athena.engine.session import Session
 from local_stack.aws.athena.engine.table_properties import TableProperties
 from local_stack.aws.athena.engine.types import SqlType
+from local_stack.aws.iam.callers import access_key_of_caller
 
 _FIRST_PARTITION_FIELD = 1000
 _PARTITION = re.compile(r"(?:(?P<transform>\w+)\()?\s*(?P<column>\w+)\s*(?:,\s*(?P<width>\d+))?\s*\)?")
@@ -49,19 +50,20 @@ def _catalog(session: Session) -> GlueCatalog:
     request = session.request
     return GlueCatalog(
         "glue",
-        client=_glue_client(session.endpoint, request.account_id, request.region),
+        client=_glue_client(session.endpoint, request.account_id, request.region, access_key_of_caller()),
         **{
             "s3.endpoint": session.endpoint,
             "s3.region": request.region,
-            "s3.access-key-id": "test",
-            "s3.secret-access-key": "test",
+            "s3.access-key-id": access_key_of_caller(),
+            "s3.secret-access-key": "unchecked",
         },
     )
 
 
 @lru_cache(maxsize=64)
-def _glue_client(endpoint: str, account_id: str, region: str) -> Any:
-    client = boto3.session.Session("test", "test", region_name=region).client("glue", endpoint_url=endpoint)
+def _glue_client(endpoint: str, account_id: str, region: str, access_key: str) -> Any:
+    keys = boto3.session.Session(access_key, "unchecked", region_name=region)
+    client = keys.client("glue", endpoint_url=endpoint)
 
     def as_account(request: AWSRequest, **_: object) -> None:
         request.headers["x-moto-account-id"] = account_id

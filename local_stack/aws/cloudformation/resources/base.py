@@ -58,10 +58,12 @@ class ResourceType(ABC):
     """One resource type: how it is made, changed and removed through the emulated services' own APIs.
 
     ``supported`` names every property that is acted on: a template that uses another one is refused.
+    ``readable`` are those that ``read`` gives: drift can be told of them, and of no type that has none.
     """
 
     type_name: ClassVar[str]
     supported: ClassVar[frozenset[str]]
+    readable: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def create(self, call: Call) -> None:
@@ -70,6 +72,10 @@ class ResourceType(ABC):
     def update(self, call: Call) -> None:
         """Change it in place; only asked for properties that AWS does not fix at creation."""
         raise ResourceError(f"The emulation cannot update {self.type_name} in place")
+
+    def read(self, call: Call) -> dict[str, Any] | None:
+        """The readable properties as they are now; None if the resource is gone."""
+        raise NotImplementedError(f"{self.type_name} has no readable properties")
 
     @abstractmethod
     def delete(self, call: Call) -> None:

@@ -62,6 +62,34 @@ class Role(ResourceType):
                 iam.tag_role(RoleName=name, Tags=after)
         self._grant(call)
 
+    readable = frozenset({"AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "Policies"})
+
+    def read(self, call: Call) -> dict[str, Any] | None:
+        """Trust, description and policies."""
+        iam, name = call.client("iam"), call.physical_id
+        try:
+            role = iam.get_role(RoleName=name)["Role"]
+        except iam.exceptions.NoSuchEntityException:
+            return None
+        declared = list(_inline(call.properties))
+        present = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        # In the order of the template, which has no meaning.
+        ordered = [each for each in declared if each in present]
+        ordered += [each for each in present if each not in declared]
+        attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+        return {
+            "AssumeRolePolicyDocument": role["AssumeRolePolicyDocument"],
+            "Description": role.get("Description"),
+            "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached],
+            "Policies": [
+                {
+                    "PolicyName": each,
+                    "PolicyDocument": iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"],
+                }
+                for each in ordered
+            ],
+        }
+
     def delete(self, call: Call) -> None:
         """Take the policies away, then the role."""
         iam, name = call.client("iam"), call.physical_id

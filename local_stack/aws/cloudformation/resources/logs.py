@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from local_stack.aws.cloudformation.resources.base import Call, ResourceType, ignoring, tag_mapping
 
 
@@ -30,6 +32,16 @@ class LogGroup(ResourceType):
                 logs.untag_resource(resourceArn=arn, tagKeys=gone)
             if after:
                 logs.tag_resource(resourceArn=arn, tags=after)
+
+    readable = frozenset({"RetentionInDays"})
+
+    def read(self, call: Call) -> dict[str, Any] | None:
+        """The retention."""
+        groups = call.client("logs").describe_log_groups(logGroupNamePrefix=call.physical_id)["logGroups"]
+        for group in groups:
+            if group["logGroupName"] == call.physical_id:
+                return {"RetentionInDays": group.get("retentionInDays")}
+        return None
 
     def delete(self, call: Call) -> None:
         """Remove the group with its logs."""

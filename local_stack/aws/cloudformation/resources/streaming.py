@@ -64,6 +64,21 @@ class Stream(ResourceType):
             self._settle(call)
         self._configure(call)
 
+    readable = frozenset({"RetentionPeriodHours", "ShardCount", "StreamModeDetails"})
+
+    def read(self, call: Call) -> dict[str, Any] | None:
+        """Mode, shards and retention."""
+        kinesis = call.client("kinesis")
+        try:
+            summary = kinesis.describe_stream_summary(StreamName=call.physical_id)["StreamDescriptionSummary"]
+        except kinesis.exceptions.ResourceNotFoundException:
+            return None
+        return {
+            "RetentionPeriodHours": summary["RetentionPeriodHours"],
+            "ShardCount": summary["OpenShardCount"],
+            "StreamModeDetails": summary["StreamModeDetails"],
+        }
+
     def delete(self, call: Call) -> None:
         """Remove the stream and what it holds."""
         ignoring(call.client("kinesis"), "ResourceNotFoundException")(

@@ -10,7 +10,9 @@ from moto.emr.models import ElasticMapReduceBackend, emr_backends
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from local_stack.aws.context import ServerContext
+from local_stack.aws.emr import credentials
 from local_stack.aws.emr.model import STATE, Cluster, ClusterState, StepState
+from local_stack.aws.emr.node import Credentials
 from local_stack.aws.emr.runner import ClusterRunner
 
 NOON = datetime(2026, 1, 1, 12)
@@ -67,8 +69,9 @@ def test_neither_protection_nor_a_missing_policy_lets_it_end(backend: ElasticMap
 
 
 def test_the_runner_ends_a_cluster_that_is_idle_too_long(
-    backend: ElasticMapReduceBackend, tmp_path: Path
+    backend: ElasticMapReduceBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(credentials, "of_machines", lambda *_: Credentials("key", "secret", "token"))
     now = NOON
     runner = ClusterRunner(ServerContext("http://127.0.0.1:9", tmp_path, REGION), clock=lambda: now)
     runner.start()

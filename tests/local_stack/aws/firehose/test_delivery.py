@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -157,10 +158,25 @@ class Lake:
         return len(self.rows()) + len(self.failures()) >= count
 
 
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 def role(aws: EmulatedAws) -> str:
-    """ARN of the delivery's role."""
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:iam::{account}:role/FirehoseDeliveryRole"
+    """ARN of a role in which Firehose may do what these tests want of it."""
+    iam, name = aws.client("iam"), "TestDeliveryRole"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "firehose.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    actions = ["glue:GetTableVersions", "kinesis:*", "logs:PutLogEvents", "s3:PutObject"]
+    grant = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="deliver", PolicyDocument=policy(grant))
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 @pytest.fixture
