@@ -140,7 +140,14 @@ MAINTAIN_TABLES = Job(
     options=lambda settings: ("--retention-days", str(settings.profile.data_retention_days)),
 )
 
-ALL_JOBS: dict[str, Job] = {**JOBS, MAINTAIN_TABLES.name: MAINTAIN_TABLES}
+REPLAY_QUARANTINE = Job(
+    name="replay_quarantine",
+    table="clickstream_events",
+    outputs=("clickstream_events", "clickstream_quarantine"),
+    doc="Chosen entries of quarantine judged anew, as they are or corrected",
+)
+
+ALL_JOBS: dict[str, Job] = {**JOBS, **{job.name: job for job in (MAINTAIN_TABLES, REPLAY_QUARANTINE)}}
 """Those of the main DAG, and what keeps the tables in order."""
 
 

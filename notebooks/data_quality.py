@@ -17,9 +17,7 @@
 # is asked of Athena, over the bronze table and the tables that the jobs wrote.
 
 # %%
-import json
 import os
-from collections import Counter
 from datetime import UTC, datetime
 
 import boto3
@@ -30,9 +28,8 @@ from dotenv import find_dotenv, load_dotenv
 from pyiceberg.catalog import load_catalog
 
 from config.project_config import Settings
-from config.tables import BRONZE, TABLES
+from config.tables import BRONZE, QUARANTINE, SILVER, TABLES
 from config.weather import ATTRIBUTION
-from ops.bronze_sql import account_query
 
 load_dotenv(find_dotenv(usecwd=True))
 settings = Settings.from_mapping(os.environ)
@@ -43,29 +40,29 @@ use_style()
 # %% [markdown]
 # ## Where every record ended up
 #
-# A record that Firehose could not convert (no JSON, a wrong type) lies below `clickstream-errors/`, with the
-# reason. A row of the bronze table is a valid event, a further copy of one, or breaks the data contract.
+# A record that arrived is an event of the table `clickstream_events`, a further copy of one, or it lies in
+# quarantine, with the reason: what Firehose could not convert (no JSON, a wrong type), and what breaks the data
+# contract. What has arrived since the last run of `ingest_events` counts among the copies until the next one.
 
 
 # %%
-def conversion_failures(bucket: str, prefix: str) -> Counter[str]:
-    """How many records Firehose could not convert, by its error code."""
+def count_conversion_failures(bucket: str, prefix: str) -> int:
+    """How many records Firehose could not convert."""
     s3 = boto3.client("s3", region_name=settings.aws_region)
-    found: Counter[str] = Counter()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"]
-            found.update(json.loads(line)["lastErrorCode"] for line in body.iter_lines() if line)
-    return found
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"] for key in keys)
+    return sum(bool(line) for body in bodies for line in body.iter_lines())
 
 
-failures = conversion_failures(*settings.conversion_errors_path.removeprefix("s3://").split("/", 1))
-account = athena(account_query()).iloc[0]
+failed = count_conversion_failures(*settings.conversion_errors_path.removeprefix("s3://").split("/", 1))
+[delivered] = athena(f"SELECT count(*) AS n FROM {BRONZE.name}").n
+[events] = athena(f"SELECT count(*) AS n FROM {SILVER.name}").n
+reasons = athena(f"SELECT reason, count(*) AS n FROM {QUARANTINE.name} GROUP BY reason ORDER BY n DESC")
 outcome = {
-    "valid events": account.valid,
-    "further copies": account.duplicate,
-    "break the contract": account.invalid,
-    **{f"not converted: {code}": count for code, count in failures.most_common()},
+    "events": events,
+    "further copies": delivered + failed - events - reasons.n.sum(),
+    **{f"quarantine: {row.reason}": row.n for row in reasons.itertuples()},
 }
 records = sum(outcome.values())
 
@@ -77,7 +74,7 @@ axes.set(title=f"What became of {records:,} records", xlabel="Records (logarithm
 axes.set_xlim(0.8, max(outcome.values()) * 12)
 axes.invert_yaxis()
 axes.grid(axis="y", visible=False)
-name_source(axes, "clickstream_raw, clickstream-errors/")
+name_source(axes, "clickstream_raw, clickstream-errors/, clickstream_events, clickstream_quarantine")
 plt.show()
 
 # %% [markdown]
@@ -95,13 +92,13 @@ FROM (
 ) GROUP BY 1 ORDER BY 1
 """)
 labels = ["under 1 hour", "1 to 6 hours", "6 to 24 hours", "1 to 3 days", "3 days and more"]
-events = late.set_index("step").events.reindex(range(len(labels)), fill_value=0)
+rows = late.set_index("step").events.reindex(range(len(labels)), fill_value=0)
 
 figure, axes = plt.subplots(figsize=(9, 3))
-bars = axes.bar(labels, events, color=[GOOD, NEUTRAL, NEUTRAL, NEUTRAL, NEUTRAL])
-axes.bar_label(bars, [f"{count:,}" for count in events])
+bars = axes.bar(labels, rows, color=[GOOD, NEUTRAL, NEUTRAL, NEUTRAL, NEUTRAL])
+axes.bar_label(bars, [f"{count:,}" for count in rows])
 axes.set(title="From measurement to arrival", ylabel="Rows (logarithmic)", yscale="log")
-axes.set_ylim(0.8, max(events) * 4)
+axes.set_ylim(0.8, max(rows) * 4)
 axes.grid(axis="x", visible=False)
 name_source(axes, "clickstream_raw: the hour of arrival less the time of the event")
 plt.show()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -44,7 +45,7 @@ class Ledger:
     All hours before ``closed`` (``YYYY-MM-DDTHH``) are done with; of later ones, ``taken`` has the files that
     are in. ``owed`` are files that a rollback took out again, whatever their hour. ``duplicates`` counts
     further copies by the UTC date of their arrival. ``retired`` are entries of quarantine, superseded by this
-    ledger's commit, that are still to be removed there.
+    ledger's commit, that are still to be removed there; ``replayed`` those that are still to be marked so.
     """
 
     closed: str = ""
@@ -52,6 +53,7 @@ class Ledger:
     owed: frozenset[str] = frozenset()
     duplicates: Mapping[str, int] = field(default_factory=dict)
     retired: frozenset[Position] = frozenset()
+    replayed: frozenset[Position] = frozenset()
 
     def new_files(self, listed: Iterable[str]) -> list[str]:
         """What of the files that are there is still to be taken in, in order."""
@@ -83,7 +85,26 @@ class Ledger:
             owed=self.owed - taken_in,
             duplicates={day: count for day, count in sorted(total.items()) if count},
             retired=self.retired | frozenset(retired),
+            replayed=self.replayed,
         )
+
+    def replaying(
+        self, entries: Iterable[Position], duplicates: Mapping[str, int], retired: Iterable[Position]
+    ) -> Ledger:
+        """The ledger of a commit that replays entries of quarantine, with what they added to the counts.
+
+        No hour is closed: nothing was listed.
+        """
+        return replace(
+            self,
+            duplicates=dict(sorted((Counter(self.duplicates) + Counter(duplicates)).items())),
+            retired=self.retired | frozenset(retired),
+            replayed=frozenset(entries),
+        )
+
+    def without_replayed(self) -> Ledger:
+        """The ledger once quarantine says of all entries that they were replayed."""
+        return replace(self, replayed=frozenset())
 
     def without_retired(self) -> Ledger:
         """The ledger once quarantine is rid of the superseded entries."""
@@ -113,6 +134,7 @@ class Ledger:
                 "owed": by_folder(self.owed),
                 "duplicates": dict(sorted(self.duplicates.items())),
                 "retired": sorted(self.retired),
+                "replayed": sorted(self.replayed),
             },
             separators=(",", ":"),
         )
@@ -129,6 +151,7 @@ class Ledger:
             owed=frozenset(from_folders(known["owed"])),
             duplicates=known["duplicates"],
             retired=frozenset((file, row) for file, row in known["retired"]),
+            replayed=frozenset((file, row) for file, row in known.get("replayed", ())),
         )
 
 

@@ -50,15 +50,14 @@ class LakeState:
         return at_snapshot(spark, self.silver, self.silver_at.id)
 
     def quarantine_rows(self, spark: SparkSession) -> DataFrame:
-        """All entries of quarantine but those that silver's last commit has superseded."""
+        """All entries of quarantine but those that silver's last commit has superseded or replayed."""
         if self.quarantine_at is None:
             return spark.createDataFrame([], QUARANTINE.schema_ddl)
         rows = at_snapshot(spark, self.quarantine, self.quarantine_at.id)
-        if not self.ledger.retired:
+        done_with = sorted(self.ledger.retired | self.ledger.replayed)
+        if not done_with:
             return rows
-        superseded = spark.createDataFrame(
-            sorted(self.ledger.retired), "source_file string, source_row bigint"
-        )
+        superseded = spark.createDataFrame(done_with, "source_file string, source_row bigint")
         return rows.join(F.broadcast(superseded), list(POSITION), "left_anti")
 
 

@@ -94,7 +94,10 @@ class SilverLake:
         return bool(self._delivery.failures) and file.startswith(f"{self._failures_root}/")
 
     def _judge_bronze(self, files: Sequence[str], cached: ExitStack) -> SparkFindings:
-        read = read_bronze_files(self._spark, self._delivery.events, files)
+        return self._judge_events(read_bronze_files(self._spark, self._delivery.events, files), cached)
+
+    def _judge_events(self, read: DataFrame, cached: ExitStack) -> SparkFindings:
+        """Judge events with the columns of ``read_bronze_files``."""
         is_valid = F.col("reject_reason").isNull()
         new = with_reject_reason(read).withColumn("identity", F.when(is_valid, identity_hash()))
         keys = _cache(

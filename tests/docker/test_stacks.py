@@ -55,7 +55,7 @@ def test_a_run_triggered_by_rest_goes_green(airflow_stack: Stack) -> None:
     api = AirflowApi(f"http://127.0.0.1:{airflow_stack.ports['AIRFLOW_PORT']}")
     until_ready = Retrying(retry=retry_if_result(not_), stop=stop_after_delay(300), wait=wait_fixed(1))
     until_ready(api.dag_is_ready, names.DAG_ID)
-    run_id = api.trigger(names.DAG_ID, {"jobs": ["kpi_sensor_health"]})
+    run_id = api.trigger(names.DAG_ID, {"jobs": ["ingest_events", "kpi_sensor_health"]})
     tasks: dict[str, str] = {}
     state = api.follow(
         names.DAG_ID, run_id, lambda task, now, _seconds: tasks.update({task: now}), lambda: None
