@@ -85,7 +85,7 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     ensure_table(spark, quarantine, QUARANTINE)
     lines = [row.value for row in spark.read.text(options.correction).collect()] if options.correction else []
     choice = Choice(tuple(options.reason), options.source_file, options.uuid, parse_corrections(lines))
-    started = (now or datetime.now(UTC)).replace(microsecond=0)
+    started = now or datetime.now(UTC)
     lake = ReplayLake(spark, Delivery(options.source), silver, quarantine, started)
     return replay(lake, choice, started)
 

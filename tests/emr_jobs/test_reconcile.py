@@ -96,8 +96,7 @@ def test_every_fate_adds_up_and_the_second_run_has_nothing_to_do(attested: Attes
 @pytest.mark.spark
 def test_only_what_is_new_is_looked_at_and_full_looks_at_all(attested: AttestedLake) -> None:
     send_everything(attested)
-    attested.ingest(NOW)
-    attested.ingest(NOW)
+    attested.ingest()
     assert attested.reconcile().account.differences == []
     later = NOW + timedelta(days=5)
     attested.lake.deliver("dt=2026-06-06/hour=23/z.parquet", event(uuid="7", timestamp=NOON + 86_400 * 5))

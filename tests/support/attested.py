@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class AttestedLake:
 
     lake: Lake
     sequence: int = 0
+    ingests: int = 0
     parts: list[Path] = field(default_factory=list)
 
     @property
@@ -93,7 +94,9 @@ class AttestedLake:
         return file
 
     def ingest(self, now: datetime = NOW) -> None:
-        """Run the job of the first step."""
+        """Run the job of the first step, each time a second later."""
+        self.ingests += 1
+        now += timedelta(seconds=self.ingests)
         options = [*self.lake.arguments(SILVER), "--conversion-errors", str(self.errors)]
         ingest_events.run(self.lake.spark, ingest_events.build_parser().parse_args(options), now)
 
