@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
 
-
 # How fast an example is says nothing of the code on a machine that others use too.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
