@@ -19,8 +19,11 @@ run: ## Start everything on this machine and stay up (the same as ./start_local_
 reconcile: setup ## Where every event ended up: prints the account, fails if anything differs
 	@$(PYTHON) -m ops.reconcile
 
-test: setup ## Everything that passes or fails, the whole chain included
+test: setup ## Everything that passes or fails, the whole chain included; not the containers
 	@$(PYTHON) -m pytest
+
+test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
+	@$(PYTHON) -m pytest tests/docker -m docker
 
 test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain, no Docker
 	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker"

@@ -60,6 +60,8 @@ class AirflowServer:
             # is parsed again only now and then, which costs seconds of CPU.
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+            # A task that cannot tell a busy api-server in time that it runs has failed: 5 s are too few.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         }
 
