@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ENVIRONMENT ?= dev
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile test test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile test test-docker test-fast lint format lock bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
