@@ -107,7 +107,8 @@ class Supervisor:
         self._refuse_while_stopping()
         log = self.log_path(service.name).open("w")
         options = {
-            "envvars": {**service.env, MARK: str(self.state_dir)},
+            # A process that changes its title (Airflow's do) would overwrite the mark in its environment.
+            "envvars": {**service.env, MARK: str(self.state_dir), "SPT_NOENV": "1"},
             "stdin": subprocess.DEVNULL,
             "stdout": log,
             "stderr": subprocess.STDOUT,

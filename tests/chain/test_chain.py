@@ -236,15 +236,20 @@ def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: Loca
     denial = {"Effect": "Deny", "Action": "glue:UpdateTable", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
     before = kpi_tables_in_athena(local_stack)
+    # Events that await ingest: a run with nothing new writes nothing, and would not miss the right.
+    sent = local_stack.module("kinesis.producer", "--count", "500", "--rate", "max", "--unpaced")
+    assert sent.returncode == 0, sent.stderr
+    delivered = local_stack.module("ops.reconcile", "--wait-for-delivery")
+    assert delivered.returncode == 0, delivered.stdout + delivered.stderr
     iam.put_role_policy(RoleName=role, PolicyName="denial", PolicyDocument=policy)
     try:
-        state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health"]})
+        state, tasks = local_stack.run_dag({"jobs": [INGEST_JOB.name]})
     finally:
         iam.delete_role_policy(RoleName=role, PolicyName="denial")
-    assert (state, tasks["kpi_sensor_health"]) == ("failed", "failed")
+    assert (state, tasks[INGEST_JOB.name]) == ("failed", "failed")
     denied = [each for each in local_stack.role_requests() if each.decision is Decision.DENIED]
     assert {each.access.action for each in denied} == {"glue:UpdateTable"}
-    assert "is not authorized to perform: glue:UpdateTable" in local_stack.task_log("kpi_sensor_health")
+    assert "is not authorized to perform: glue:UpdateTable" in local_stack.task_log(INGEST_JOB.name)
     assert kpi_tables_in_athena(local_stack) == before
 
 

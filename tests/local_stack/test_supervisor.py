@@ -112,6 +112,15 @@ def test_what_a_killed_supervisor_left_is_gone_at_the_next_start(tmp_path):
         assert marked(tmp_path) == []
 
 
+def test_a_process_that_changes_its_title_keeps_its_mark(tmp_path):
+    renamed = "import setproctitle, time; setproctitle.setproctitle('x' * 4000); time.sleep(600)"
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start(Service("renamed", [sys.executable, "-c", renamed]))
+        [pid] = marked(tmp_path)
+        wait_until(lambda: psutil.Process(pid).cmdline()[0].startswith("xxx"))
+        assert marked(tmp_path) == [pid]
+
+
 def test_leftovers_of_another_checkout_are_left_alone(tmp_path):
     other = tmp_path / "other"
     process = subprocess.Popen(SLEEPER, env={**os.environ, MARK: str(other)}, stdout=subprocess.DEVNULL)
