@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
+from tests.support.emulated_aws import EmulatedAws, lead_process_to, run_emulated_aws
 
 # How fast an example is says nothing of the code on a machine that others use too.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +27,5 @@ def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedA
 @pytest.fixture
 def aws_environment(emulated_aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch) -> EmulatedAws:
     """``emulated_aws``, with this process's own environment leading to it during the test."""
-    for name, value in emulated_aws.environment.items():
-        monkeypatch.setenv(name, value)
+    lead_process_to(emulated_aws.environment, monkeypatch)
     return emulated_aws

@@ -189,6 +189,7 @@ def test_where_history_is_lost_all_is_computed_anew_and_the_log_says_why(
     run_job(silver.lake, TEMP_HUMIDITY)
     change(silver)
 
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         run_job(silver.lake, TEMP_HUMIDITY)
 

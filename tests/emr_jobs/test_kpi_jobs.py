@@ -127,7 +127,7 @@ def test_without_bronze_tables_are_created_empty(
     lake: Lake, caplog: pytest.LogCaptureFixture, exists: bool
 ) -> None:
     if exists:
-        lake.bronze.mkdir()
+        lake.bronze.mkdir(parents=True)
     with caplog.at_level(logging.WARNING):
         reports = [run_job(lake, kpi) for kpi in KPIS]
 

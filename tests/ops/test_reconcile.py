@@ -21,7 +21,7 @@ from ops import reconcile, show_tables
 from ops.deploy import deploy_all
 from ops.reconcile import Producers, Reconciliation
 from tests.support.accounts import new_account
-from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
+from tests.support.emulated_aws import EmulatedAws, lead_process_to
 
 SENT = 1500
 
@@ -35,19 +35,11 @@ SAMPLES: dict[str, Callable[[int], tuple[list[object], pa.DataType]]] = {
 
 
 @pytest.fixture(scope="module")
-def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
-    """An emulated AWS whose Firehose has no other stream to deliver."""
-    with run_emulated_aws(tmp_path_factory.mktemp("own_aws"), "--fresh") as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def settings(own_aws: EmulatedAws) -> Iterator[Settings]:
+def settings(emulated_aws: EmulatedAws) -> Iterator[Settings]:
     """The platform deployed in an account of its own, with events delivered; the process's own AWS."""
     with pytest.MonkeyPatch.context() as patch:
-        account = new_account(own_aws)
-        for name, value in account.environment.items():
-            patch.setenv(name, value)
+        account = new_account(emulated_aws)
+        lead_process_to(account.environment, patch)
         deployed = deploy_all(account.session(), "dev", {"BufferIntervalSeconds": "1"})
         for name, value in deployed.items():
             patch.setenv(name, value)
@@ -57,8 +49,8 @@ def settings(own_aws: EmulatedAws) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module")
-def catalog(settings: Settings, own_aws: EmulatedAws) -> Catalog:
-    endpoint = own_aws.endpoint
+def catalog(settings: Settings, emulated_aws: EmulatedAws) -> Catalog:
+    endpoint = emulated_aws.endpoint
     return load_catalog("glue", type="glue", **{"glue.endpoint": endpoint, "s3.endpoint": endpoint})
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
 from config.project_config import DEFAULT_REGION
@@ -69,6 +70,14 @@ class EmulatedAws:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_TIMEOUT_SECONDS)
+
+
+def lead_process_to(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Let this process's own AWS clients use this environment, until ``patch`` is undone."""
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    # boto3.client() goes through a session of its own that keeps the first keys it saw.
+    patch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @contextmanager

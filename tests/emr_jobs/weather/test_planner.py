@@ -53,7 +53,7 @@ def test_forecast_host_is_not_asked_for_what_it_has_forgotten() -> None:
 def test_grid_of_more_places_than_a_request_takes_is_split() -> None:
     wide = Grid(rows=25, columns=20, spacing=0.01)
     requests = plan_requests(GapLedger(wide), DayRange(ARCHIVED, ARCHIVED), TODAY, ARCHIVED)
-    assert [len(request.spans) for request in requests] == [MAX_REQUEST_LOCATIONS, MAX_REQUEST_LOCATIONS, 100]
+    assert [len(request.spans) for request in requests] == [100, MAX_REQUEST_LOCATIONS, MAX_REQUEST_LOCATIONS]
 
 
 STATES = st.text(alphabet=[state.value for state in DayState], min_size=4, max_size=4)
