@@ -40,12 +40,13 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class LocalStack:
-    """A local stack below ``state_dir`` on its own ports; started and stopped at will."""
+    """A local stack below ``state_dir`` on its own ports, every start with ``options``; stopped at will."""
 
     state_dir: Path
     airflow_port: int
     aws_port: int
     weather_port: int
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,7 +78,13 @@ class LocalStack:
 
     def quick_start(self, *options: str) -> list[str]:
         """The command line of the quick start."""
-        return [str(ROOT / "start_local_airflow.sh"), "--state", str(self.state_dir), *options]
+        return [
+            str(ROOT / "start_local_airflow.sh"),
+            "--state",
+            str(self.state_dir),
+            *self.options,
+            *options,
+        ]
 
     def start(self, until: str = "The lakehouse is up") -> None:
         """Start the stack to stay up, and wait until it says so, or until it prints something else."""
