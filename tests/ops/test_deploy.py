@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from config.project_config import Settings
 from config.stacks import BUCKETS, stacks_of
 from ops.deploy import deploy_all, main
 from ops.deployment import planning
@@ -158,11 +159,14 @@ def test_the_network_is_made_only_when_asked_and_then_used_and_kept(account: Acc
     (subnet,) = account.client("ec2").describe_subnets(
         Filters=[{"Name": "tag:Name", "Values": ["clickstream-etl-private"]}]
     )["Subnets"]
-    assert deploy_all(account.session(), "dev")["EMR_SUBNET_ID"] == subnet["SubnetId"]
+    settings = deploy_all(account.session(), "dev")
+    assert settings["EMR_SUBNET_ID"] == subnet["SubnetId"]
+    assert Settings.from_mapping(settings).emr_security_groups.count("sg-") == 3
     cloudformation = account.client("cloudformation")
     described = cloudformation.describe_stacks(StackName="clickstream-etl-dev-emr-cluster")["Stacks"][0]
     values = {p["ParameterKey"]: p["ParameterValue"] for p in described["Parameters"]}
     assert values["SubnetId"] == subnet["SubnetId"]
+    assert values["SecurityGroups"] == settings["EMR_SECURITY_GROUPS"]
 
 
 def test_a_stack_that_the_environment_does_not_have_is_refused(account: Account) -> None:
