@@ -231,6 +231,18 @@ def test_a_paced_producer_and_an_analyst_work_in_their_roles(local_stack: LocalS
         run_query(athena, "CREATE DATABASE mine", database="analytics")
 
 
+def test_upkeep_changes_no_answer(local_stack: LocalStack):
+    before = kpi_tables_in_athena(local_stack)
+    state, tasks = local_stack.run_dag(dag_id=names.MAINTENANCE_DAG_ID)
+    assert state == "success", tasks
+    assert local_stack.live_clusters() == []
+    assert kpi_tables_in_athena(local_stack) == before
+    kept_up = local_stack.query(
+        "SELECT DISTINCT table_name FROM data_quality_metrics WHERE metric LIKE 'upkeep_%'"
+    )
+    assert {(spec.name,) for spec in tables.KPI_TABLES} <= set(kept_up)
+
+
 def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: LocalStack):
     iam, role = local_stack.client("iam"), DEFAULT_EMR_JOB_FLOW_ROLE
     denial = {"Effect": "Deny", "Action": "glue:UpdateTable", "Resource": "*"}

@@ -106,6 +106,9 @@ def test_removing_prod_leaves_nothing_though_access_logs_keep_coming(
     deploy: Command, account: Account
 ) -> None:
     apply(account, "buckets", environment="prod")
+    s3, bucket = account.client("s3"), outputs(account, "clickstream-etl-prod")["BronzeBucket"]
+    for number in range(1_001):  # more than S3 lists or deletes at once
+        s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"")
     removed = deploy("destroy", "--environment", "prod", "--yes", "--delete-data")
     assert removed.returncode == 0, removed.stderr
     assert (stack_states(account), bucket_names(account)) == ({}, [])

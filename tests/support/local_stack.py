@@ -139,12 +139,14 @@ class LocalStack:
             aws_secret_access_key="test",
         )
 
-    def run_dag(self, conf: Mapping[str, object] | None = None) -> tuple[str, dict[str, str]]:
-        """Trigger the DAG by REST and wait; returns the run's state and each task's."""
+    def run_dag(
+        self, conf: Mapping[str, object] | None = None, dag_id: str = names.DAG_ID
+    ) -> tuple[str, dict[str, str]]:
+        """Trigger a DAG by REST and wait; returns the run's state and each task's."""
         tasks: dict[str, str] = {}
-        run_id = self.api.trigger(names.DAG_ID, conf)
+        run_id = self.api.trigger(dag_id, conf)
         state = self.api.follow(
-            names.DAG_ID,
+            dag_id,
             run_id,
             on_change=lambda task, task_state, _seconds: tasks.update({task: task_state}),
             check=lambda: None,
