@@ -74,7 +74,7 @@ ANSWERS: dict[str, list[tuple[object, ...]]] = {
         (3, time(5, 8), 5, "active", 1),
     ],
     "quality_of_newest_run": [
-        ("clickstream_events", "undelivered", 2.0, 0.0, "fail", time(10, 3, 10)),
+        ("clickstream_events", "reconcile_undelivered", 2.0, 0.0, "fail", time(10, 3, 10)),
         ("weather_daily", "Completeness Rate", 99.5, 95.0, "pass", time(10, 3)),
         ("weather_daily", "Total Rows", 600.0, None, "none", time(10, 3)),
     ],

@@ -10,14 +10,6 @@ from tests.support.emulated_aws import EmulatedAws
 
 
 @pytest.fixture(scope="session")
-def lakehouse(emulated_aws: EmulatedAws) -> Athena:
-    """Athena in an account of its own that holds the small lakehouse of ``analyst_lake``."""
-    athena = Athena.in_new_account(emulated_aws)
-    analyst_lake.fill(athena)
-    return athena
-
-
-@pytest.fixture(scope="session")
 def empty_lakehouse(emulated_aws: EmulatedAws) -> Athena:
     """Athena in an account whose tables hold nothing."""
     athena = Athena.in_new_account(emulated_aws)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -21,22 +20,7 @@ PUBLIC = {name for name, spec in TABLES.items() if spec.format == "iceberg" and 
 
 
 def ask(lakehouse: Athena, name: str) -> QueryResult:
-    where = {"ResultConfiguration": {"OutputLocation": f"{lakehouse.location}/results/"}}
-    client = _Located(lakehouse.client, where)
-    return run_query(client, QUERIES[name].sql, database=lakehouse.database, workgroup="primary")
-
-
-class _Located:
-    """A client whose queries say where their results go: the account's workgroup does not."""
-
-    def __init__(self, client: Any, where: dict[str, Any]) -> None:
-        self._client, self._where = client, where
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def start_query_execution(self, **arguments: Any) -> Any:
-        return self._client.start_query_execution(**arguments, **self._where)
+    return run_query(lakehouse.client, QUERIES[name].sql, database=lakehouse.database)
 
 
 def test_every_question_has_an_answer_here() -> None:

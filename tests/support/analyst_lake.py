@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from config import names
 from config.tables import SILVER, TABLES, TableSpec
 from tests.support.athena import Athena
 from tests.support.lake import EVENT_SCHEMA, event
@@ -133,6 +134,10 @@ def _weather() -> Iterator[Row]:
                 "region": region,
                 "latitude": 52.5,
                 "longitude": 13.3,
+                "temperature_min": 12.0,
+                "temperature_max": 22.0,
+                "temperature_avg": 17.0,
+                "precipitation": 1.5,
                 "is_complete": (day, number) != (9, 1),
                 "data_quality_score": 100,
                 "processed_at": at("10 13:00"),
@@ -168,14 +173,30 @@ METRICS = [
         ("run-1", "weather_daily", "Completeness Rate", 90.0, 95.0, "fail", at("09 03:00")),
         ("run-2", "weather_daily", "Completeness Rate", 99.5, 95.0, "pass", at("10 03:00")),
         ("run-2", "weather_daily", "Total Rows", 600.0, None, "none", at("10 03:00")),
-        ("run-2", "clickstream_events", "undelivered", 2.0, 0.0, "fail", at("10 03:10")),
+        ("run-2", "clickstream_events", "reconcile_undelivered", 2.0, 0.0, "fail", at("10 03:10")),
     )
+]
+
+STATUSES = [
+    {"status": status, "sensor_count": sensors}
+    for status, sensors in (("active", 5), ("faulty", 1), ("maintenance", 1))
+]
+COUNTS = [
+    {"day": date(2026, 6, day), "event_type": kind, "event_count": count}
+    for day, kind, count in ((9, "alert", 1), (9, "reading", 2), (10, "alert", 1), (10, "reading", 4))
+]
+CLIMATE = [
+    {"day": date(2026, 6, day), "latitude": 52.5, "longitude": 13.5, "avg_temp": degrees}
+    for day, degrees in ((9, 21.0), (10, 20.0))
 ]
 
 ROWS: dict[str, list[Any]] = {
     SILVER.name: EVENTS,
     "clickstream_quarantine": QUARANTINE,
     "sensor_health": HEALTH,
+    "status_health": STATUSES,
+    "event_geo_kpis_events": COUNTS,
+    "temp_humidity_kpis": CLIMATE,
     "weather_daily": list(_weather()),
     "sensor_weather_daily": BESIDE_WEATHER,
     "data_quality_metrics": METRICS,
@@ -188,7 +209,9 @@ def fill(
     rows: Mapping[str, list[Any]] = ROWS,
     delivered: Mapping[tuple[str, str], int] = DELIVERED,
 ) -> None:
-    """Make all tables of the lakehouse, and put the rows into them; ``delivered`` into the bronze table."""
+    """Make the analysts' workgroup and all tables, and put the rows into them; ``delivered`` into bronze."""
+    results = {"ResultConfiguration": {"OutputLocation": f"{athena.location}/athena-results/"}}
+    athena.client.create_work_group(Name=names.ATHENA_WORKGROUP, Configuration=results)
     catalog = athena.catalog()
     for spec in TABLES.values():
         if spec.format == "iceberg":
