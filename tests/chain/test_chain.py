@@ -195,11 +195,11 @@ def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: Lo
 def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_run(local_stack: LocalStack):
     api = local_stack.environment["WEATHER_API_URL"]
     storm = [{"kind": "status", "status": 503, "remaining": 100}]
-    httpx.post(f"{api}/_admin/faults", json=storm).raise_for_status()
+    httpx.post(f"{api}/_admin/faults", json=storm, timeout=60).raise_for_status()
     try:
         state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health", "weather_extract"]})
     finally:
-        httpx.post(f"{api}/_admin/reset").raise_for_status()
+        httpx.post(f"{api}/_admin/reset", timeout=60).raise_for_status()
     assert state == "failed"
     assert tasks["weather_check"] == "failed"
     assert tasks["weather_extract"] == "upstream_failed"
