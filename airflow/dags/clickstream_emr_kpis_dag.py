@@ -12,11 +12,15 @@
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
 | `reconcile` | EMR step: every record is accounted for, from the manifests to the KPIs, or the run fails |
+| `publish_report` | a page about the run: its link `Report` shows it, whatever became of the jobs |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 The first run fetches a year of weather, later ones what is missing since.
+
+**To look at it:** a step's links lead to its log, to Athena with its table, and to the cluster; tables are
+its assets. `publish_report` has a link to a page with the run's figures.
 
 **When a job fails:** its task's log ends with EMR's reason, the place of the step's log and the last
 lines of stderr. Mend the cause and clear the task: code is published again, the cluster is started
@@ -40,7 +44,9 @@ from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS,
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
+from lakehouse.report import PublishReportOperator
 from lakehouse.tasks import (
+    DATABASE,
     EMR_ARGUMENTS,
     all_jobs_done,
     check_settings,
@@ -85,7 +91,8 @@ PARAMS = {
 
 def _gate(task_id: str) -> EmptyOperator:
     """Passes unless something before it failed: a job that the parameters leave out holds up no other."""
-    return EmptyOperator(task_id=task_id, trigger_rule=TriggerRule.NONE_FAILED)
+    doc = "A gate: passes unless something before it failed"
+    return EmptyOperator(task_id=task_id, trigger_rule=TriggerRule.NONE_FAILED, doc_md=doc)
 
 
 @dag(
@@ -105,10 +112,17 @@ def clickstream_emr_kpis() -> None:
     checked = check_settings()
     steps = publish_bundle(checked["settings"], JOB_NAMES)
     create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+        task_id="create_cluster",
+        job_flow_overrides=checked["cluster_request"],
+        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
+        **EMR_ARGUMENTS,
     )
     terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
+        task_id="terminate_cluster",
+        cluster_request=checked["cluster_request"],
+        retries=5,
+        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        **EMR_ARGUMENTS,
     )
     verdict = all_jobs_done(JOB_NAMES)
 
@@ -118,20 +132,28 @@ def clickstream_emr_kpis() -> None:
             job_flow_id=create.output,
             steps=[steps[job.name]],
             wait_limit=WAIT_LIMIT,
+            database=DATABASE,
             doc_md=job.doc,
             outlets=[table_asset(table) for table in job.outputs],
             **EMR_ARGUMENTS,
         )
 
     ingest, ingested = step_of(INGEST_JOB), _gate("events_ingested")
-    with TaskGroup("kpis", prefix_group_id=False) as kpis:
+    with TaskGroup("kpis", prefix_group_id=False, tooltip="Events to KPI tables") as kpis:
         kpi_steps = {job.name: step_of(job) for job in KPI_JOBS}
-    with TaskGroup("weather", prefix_group_id=False):
+    with TaskGroup(
+        "weather", prefix_group_id=False, tooltip="Weather of the grid, and measured climate beside it"
+    ):
         extract, transform, join = (step_of(job) for job in WEATHER_JOBS)
         landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
     counted, reconcile = _gate("events_counted"), step_of(RECONCILE_JOB)
+    report = PublishReportOperator(
+        task_id="publish_report",
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+        doc_md="A page about the run, in S3 beside its logs",
+    )
 
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
@@ -140,7 +162,7 @@ def clickstream_emr_kpis() -> None:
     ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
     for finished in (ingest, kpis, extract, transform, join, reconcile):
-        finished >> [verdict, terminate]
+        finished >> [verdict, terminate, report]
 
 
 clickstream_emr_kpis()

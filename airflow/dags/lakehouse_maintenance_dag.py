@@ -29,7 +29,14 @@ from config.jobs import MAINTAIN_TABLES
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
-from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
+from lakehouse.tasks import (
+    DATABASE,
+    EMR_ARGUMENTS,
+    all_jobs_done,
+    check_settings,
+    publish_bundle,
+    step_wait_limit,
+)
 
 PARAMS = {
     "remove_orphans": Param(
@@ -60,10 +67,17 @@ def lakehouse_maintenance() -> None:
     checked = check_settings()
     steps = publish_bundle(checked["settings"], [job.name])
     create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+        task_id="create_cluster",
+        job_flow_overrides=checked["cluster_request"],
+        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
+        **EMR_ARGUMENTS,
     )
     terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
+        task_id="terminate_cluster",
+        cluster_request=checked["cluster_request"],
+        retries=5,
+        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        **EMR_ARGUMENTS,
     )
     verdict = all_jobs_done([job.name])
     maintain = SparkStepOperator(
@@ -71,6 +85,7 @@ def lakehouse_maintenance() -> None:
         job_flow_id=create.output,
         steps=[steps[job.name]],
         wait_limit=step_wait_limit([job]),
+        database=DATABASE,
         doc_md=job.doc,
         outlets=[table_asset(table) for table in job.outputs],
         **EMR_ARGUMENTS,

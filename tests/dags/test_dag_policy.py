@@ -45,6 +45,12 @@ def test_dag_says_who_and_what(dag: DAG) -> None:
     assert {task.owner for task in dag.tasks} == {DAG_DEFAULT_ARGS["owner"]}
 
 
+def test_every_task_and_group_says_what_it_is(dag: DAG) -> None:
+    assert [task.task_id for task in dag.tasks if not task.doc_md] == []
+    groups = [group for name, group in dag.task_group_dict.items() if name]
+    assert [group.group_id for group in groups if not group.tooltip] == []
+
+
 def test_runs_do_not_overlap_or_catch_up(dag: DAG) -> None:
     assert dag.max_active_runs == 1
     assert dag.catchup is False
@@ -123,7 +129,7 @@ def test_reconcile_follows_the_kpis(kpis_dag: DAG) -> None:
 
 def test_failed_weather_check_stops_only_the_weather(kpis_dag: DAG) -> None:
     behind = kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=False)
-    gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done"}
+    gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done", "publish_report"}
     assert behind == {job.name for job in WEATHER_JOBS} | gates | {"terminate_cluster"}
     assert "create_cluster" not in kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=True)
 
