@@ -16,6 +16,9 @@ STEP_CONCURRENCY = 2
 IDLE_TIMEOUT_SECONDS = 900
 """The cluster ends itself after this long without work, whatever became of the run that started it."""
 
+CORE_NODES_TAG = "core_nodes"
+"""Says how many core nodes a cluster was made with: so its cost is known without asking for its machines."""
+
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 """The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
 
@@ -73,6 +76,7 @@ def run_job_flow_request(
         "project": names.PROJECT,
         "environment": settings.environment,
         MANAGED_POLICY_TAG: "true",
+        CORE_NODES_TAG: str(core_nodes),
         **(tags or {}),
     }
     security = settings.emr_security_configuration

@@ -29,6 +29,7 @@ _WHEELS = re.compile(r"aarch64|x86_64|native")
 _ROLE = re.compile(r"[\w+=,.@-]{1,64}")
 _SECURITY_CONFIGURATION = re.compile(r"[\w.-]{0,128}")
 _SUBNET = re.compile(r"(subnet-[0-9a-f]{8,17})?")
+_TOPIC = re.compile(r"(arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256})?")
 _POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
 
@@ -52,7 +53,7 @@ class Settings:
     how often a running step or cluster is asked for its state. ``emr_security_configuration`` and
     ``emr_subnet_id`` may be empty: no configuration of ours, and a subnet of EMR's choice. ``emr_wheels``
     is the architecture of the clusters' machines, for the wheels that they install; ``native`` is that of
-    the machine which publishes them.
+    the machine which publishes them. Without ``alerts_topic_arn`` alerts are only logged.
     """
 
     bronze_bucket: str
@@ -70,6 +71,7 @@ class Settings:
     emr_wheels: str = "aarch64"
     weather_api_url: str = ""
     weather_api_key_parameter: str = ""
+    alerts_topic_arn: str = ""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
@@ -130,6 +132,7 @@ class Settings:
             weather_api_key_parameter=optional(
                 "WEATHER_API_KEY_PARAMETER", _PARAMETER, "the name of an SSM parameter that holds the key"
             ),
+            alerts_topic_arn=optional("ALERTS_TOPIC_ARN", _TOPIC, "the ARN of an SNS topic, or empty"),
         )
         if settings.environment not in PROFILES:
             problems.append(

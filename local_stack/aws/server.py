@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from local_stack.aws import services, state
 from local_stack.aws.context import ServerContext, Worker
 from local_stack.aws.dispatch import Dispatcher
+from local_stack.aws.faults import FaultInjector
 from local_stack.aws.iam.guard import Guard
 from local_stack.aws.listener import HOST
 from local_stack.aws.s3.ranges import RangeReader
@@ -55,7 +56,7 @@ def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool)
         log.info("Loaded the state of %s", context.state_dir)
 
     details = {"endpoint": context.endpoint, "region": region, "workers": _names(workers)}
-    gate = Gate(ErrorBoundary(Guard(RangeReader(Dispatcher()))), lambda: details)
+    gate = Gate(ErrorBoundary(FaultInjector(Guard(RangeReader(Dispatcher())))), lambda: details)
     server = make_server(
         HOST, port, gate, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
     )

@@ -54,6 +54,7 @@ VARIABLES = (
     "EMR_JOB_FLOW_ROLE",
     "EMR_SECURITY_CONFIGURATION",
     "EMR_SUBNET_ID",
+    "ALERTS_TOPIC_ARN",
 )
 
 
@@ -119,6 +120,7 @@ def lossy_aws(
     # Nothing to wait for: what moto accepted shows at once.
     monkeypatch.setattr("lakehouse.aws_calls.SECONDS_BETWEEN_LOOKS", 0.0)
     monkeypatch.setattr("lakehouse.operators.FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("lakehouse.step_logs.LOG_WAIT_SECONDS", 0.0)
     return lossy_server
 
 
