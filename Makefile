@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ENVIRONMENT ?= dev
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile report test test-docker test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-docker test-fast lint format lock audit bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ status: setup ## Every stack's state and outputs: make status ENVIRONMENT=dev|pr
 
 destroy: setup ## Remove the stacks; refuses on data: make destroy ENVIRONMENT=dev|prod [OPTIONS=--delete-data]
 	@$(DEPLOY) destroy --environment $(ENVIRONMENT) $(OPTIONS)
+
+audit: setup ## Known vulnerabilities of the locked packages (asks osv.dev: needs the internet)
+	@.venv/bin/uv tool run pip-audit@2.10.1 --vulnerability-service osv --require-hashes --disable-pip \
+	  --requirement requirements.lock
 
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock

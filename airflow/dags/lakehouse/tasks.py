@@ -77,7 +77,8 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     publish_wheelhouse(s3, checked)
     bundle = publish(s3, checked)
     context = get_current_context()
-    run_id = ["--run-id", context["run_id"]]
+    # In one argument: a run may be named like an option.
+    run_id = [f"--run-id={context['run_id']}"]
     options = {
         "weather_extract": range_options(),
         "weather_transform": run_id,
