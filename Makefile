@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ENVIRONMENT ?= dev
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile report test test-docker test-fast lint format lock audit bench clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-docker test-fast lint format lock audit bench drill clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ lock: setup ## Resolve pyproject.toml into requirements.lock again
 
 bench: setup ## Every benchmark, figures as JSON lines: make bench [NAMES="kpis producer"]
 	@$(PYTHON) -m benchmarks $(NAMES)
+
+drill: setup ## Break each part of the chain, let it recover, count events: make drill [NAMES="scheduler"]
+	@$(PYTHON) -m tests.drills $(NAMES)
 
 clean: ## Remove the state of local runs (.local); packages and jars stay
 	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name spark -exec rm -rf {} +
