@@ -198,7 +198,7 @@ def _open_table(settings: Settings) -> Table:
         return catalog.create_table(
             identifier,
             schema=iceberg_schema(RUN_METRICS),
-            # Where Spark would put it. A location spares the right to look at the database.
+            # Where Spark would put it.
             location=f"{settings.iceberg_warehouse}{settings.glue_database}.db/{RUN_METRICS.name}",
             properties={"format-version": "2", "write.delete.mode": "copy-on-write"},
         )
