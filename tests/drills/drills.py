@@ -171,18 +171,19 @@ def kinesis_throttling(stack: DrillStack) -> float:
 
 
 def full_disk(stack: DrillStack) -> float:
-    """The cluster's disk (a tmpfs of 2 MB) is full; told as such, not tried again, cleared once mended."""
+    """The cluster's disk (a tmpfs of 256 kB) is full; told as such, not tried again, cleared once mended."""
     _fresh_events(stack)
     run_id = stack.trigger()
-    stack.wait_until(lambda: bool(list(_scratch_folders(stack))), "the cluster has a disk")
+    stack.wait_for_task(run_id, "create_cluster", "success")
     (scratch,) = _scratch_folders(stack)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", scratch], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", scratch], check=True)
     try:
         state = stack.wait_for_run(run_id)
     finally:
         subprocess.run(["umount", "--lazy", scratch], check=True)
-    if state != "failed":
-        raise StackError(f"the run ended {state}")
+    cause = stack.said_by_run(run_id, "ingest_events", "diagnosis")
+    if state != "failed" or cause["cause"] != "disk full":
+        raise StackError(f"the run ended {state}: {cause}")
     mended = time.monotonic()
     stack.clear(run_id, ["ingest_events"])
     stack.wait_until(lambda: stack.api.get(_path(run_id))["state"] == "running", "the run runs again", 60)
