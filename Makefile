@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 ENVIRONMENT ?= dev
+TEST_WORKERS ?= 2
 DEPLOY = $(PYTHON) -m ops.deploy
 
 .PHONY: help setup run reconcile report test test-docker test-fast lint format lock audit bench drill clean plan deploy status destroy
@@ -23,7 +24,7 @@ report: setup ## A page about the newest run, for any browser: .local/report.htm
 	@set -a; if [ -f .local/env ]; then . .local/env; fi; $(PYTHON) -m ops.report
 
 test: setup ## Everything that passes or fails, the whole chain included; not the containers
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
 	@$(PYTHON) -m pytest tests/docker -m docker

@@ -17,10 +17,17 @@ IDLE_TIMEOUT_SECONDS = 900
 """The cluster ends itself after this long without work, whatever became of the run that started it."""
 
 CORE_NODES_TAG = "core_nodes"
-"""Says how many core nodes a cluster was made with: so its cost is known without asking for its machines."""
+"""Says how many core nodes a run's cluster was made with: its cost is known without asking for its machines."""
 
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 """The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
+
+SECURITY_GROUPS = (
+    "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup",
+)
+"""EMR's names for the groups of ``Settings.emr_security_groups``, in their order."""
 
 CONFIGURATIONS: tuple[dict[str, object], ...] = (
     {"Classification": "iceberg-defaults", "Properties": {"iceberg.enabled": "true"}},
@@ -72,12 +79,13 @@ def run_job_flow_request(
     }
     if settings.emr_subnet_id:
         instances["Ec2SubnetId"] = settings.emr_subnet_id
+    if settings.emr_security_groups:
+        instances |= zip(SECURITY_GROUPS, settings.emr_security_groups.split(","), strict=True)
     all_tags = {
         "project": names.PROJECT,
         "environment": settings.environment,
         MANAGED_POLICY_TAG: "true",
-        CORE_NODES_TAG: str(core_nodes),
-        **(tags or {}),
+        **({CORE_NODES_TAG: str(core_nodes), **tags} if tags else {}),
     }
     security = settings.emr_security_configuration
     request: dict[str, object] = {

@@ -107,6 +107,7 @@ EMR_CLUSTER = StackSpec(
         "ServiceRoleName": OutputOf("emr-roles", "ServiceRoleName"),
         "JobFlowRoleName": OutputOf("emr-roles", "JobFlowRoleName"),
         "SubnetId": OutputOf("network", "SubnetId"),
+        "SecurityGroups": OutputOf("network", "SecurityGroups"),
     },
 )
 
@@ -184,6 +185,7 @@ SETTINGS: dict[str, OutputOf] = {
     "EMR_JOB_FLOW_ROLE": OutputOf("emr-roles", "JobFlowRoleName"),
     "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
     "EMR_SUBNET_ID": OutputOf("network", "SubnetId"),
+    "EMR_SECURITY_GROUPS": OutputOf("network", "SecurityGroups"),
     "ALERTS_TOPIC_ARN": OutputOf("monitoring", "TopicArn"),
 }
 """Which output each setting comes from; an optional stack's only if it stands."""
