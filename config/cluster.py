@@ -17,7 +17,7 @@ IDLE_TIMEOUT_SECONDS = 900
 """The cluster ends itself after this long without work, whatever became of the run that started it."""
 
 CORE_NODES_TAG = "core_nodes"
-"""Says how many core nodes a run's cluster was made with: its cost is known without asking for its machines."""
+"""How many core nodes a run's cluster was made with: its cost is known without asking for its machines."""
 
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 """The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
