@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -85,8 +85,8 @@ def read_cluster(emr: Any, cluster_id: str) -> ClusterRun:
     steps = tuple(_step(step) for page in pages for step in page["Steps"])
     return ClusterRun(
         state=cluster["Status"]["State"],
-        created=life["CreationDateTime"],
-        ended=life.get("EndDateTime"),
+        created=life["CreationDateTime"].astimezone(UTC),
+        ended=_utc(life.get("EndDateTime")),
         core_nodes=int(tags.get(CORE_NODES_TAG, 1)),
         steps=steps,
     )
@@ -97,9 +97,14 @@ def _step(step: Mapping[str, Any]) -> StepRun:
     return StepRun(
         job=step["Name"],
         state=step["Status"]["State"],
-        started=timeline.get("StartDateTime"),
-        ended=timeline.get("EndDateTime"),
+        started=_utc(timeline.get("StartDateTime")),
+        ended=_utc(timeline.get("EndDateTime")),
     )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    """A time of boto3's, which are in the machine's zone."""
+    return time.astimezone(UTC) if time else None
 
 
 def run_rows(
