@@ -34,6 +34,7 @@ from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
 from lakehouse.tasks import (
+    DATABASE,
     EMR_ARGUMENTS,
     all_jobs_done,
     check_settings,
@@ -90,6 +91,7 @@ def lakehouse_maintenance() -> None:
         job_flow_id=create.output,
         steps=[steps[job.name]],
         wait_limit=step_wait_limit([job]),
+        database=DATABASE,
         doc_md=job.doc,
         outlets=[table_asset(table) for table in job.outputs],
         **EMR_ARGUMENTS,

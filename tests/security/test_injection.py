@@ -12,7 +12,11 @@ from emr_jobs import maintain_tables, reconcile, replay_quarantine, roll_back
 from emr_jobs.edge.arguments import job_parser
 from ops import partitions
 from ops.run_summary import main as run_summary
-from tests.dags.conftest import BUCKETS
+
+BUCKETS = {
+    name: f"test-{name.partition('_')[0].lower()}"
+    for name in ("BRONZE_BUCKET", "ICEBERG_BUCKET", "SCRIPTS_BUCKET", "LOGS_BUCKET")
+}
 
 HOSTILE = (
     "x; DROP TABLE y",

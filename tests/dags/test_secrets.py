@@ -17,8 +17,6 @@ from tests.dags.conftest import DAGS_FOLDER
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
 
-pytest_plugins = ["tests.dags.conftest"]
-
 ROOT = Path(__file__).resolve().parents[2]
 
 SECRETS = {
