@@ -75,12 +75,16 @@ def lakehouse_maintenance() -> None:
     checked = check_settings()
     steps = publish_bundle(checked["settings"], [job.name])
     create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+        task_id="create_cluster",
+        job_flow_overrides=checked["cluster_request"],
+        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
+        **EMR_ARGUMENTS,
     )
     terminate = TerminateRunClusterOperator(
         task_id="terminate_cluster",
         cluster_request=checked["cluster_request"],
         retries=5,
+        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
         on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
         **EMR_ARGUMENTS,
     )
