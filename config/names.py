@@ -11,11 +11,13 @@ AIRFLOW_ROLE = "ClickstreamAirflowRole"
 ANALYST_ROLE = "ClickstreamAnalystRole"
 BRONZE_TABLE = "clickstream_raw"
 MANIFESTS_PREFIX = "manifests/"
+ALERTS_PREFIX = "alerts/"
 ATHENA_WORKGROUP = "clickstream-analytics"
 CHECKPOINT_TABLE = "lakehouse-checkpoints"
 SPARK_CATALOG = "glue"
 DAG_ID = "clickstream_emr_kpis"
 MAINTENANCE_DAG_ID = "lakehouse_maintenance"
+SWEEPER_DAG_ID = "cluster_sweeper"
 
 
 def stack_name(environment: str, concern: str | None = None) -> str:

@@ -8,6 +8,7 @@
 | `maintain_tables` | EMR step: table by table, what its specification says of upkeep |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless the job succeeded |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 For each table the step deletes rows beyond the data retention (by arrival, as bronze does), joins small
 files in the table's order, and expires snapshots; those that KPI jobs still compute from are kept. Files
@@ -22,10 +23,13 @@ at any time and any number of times.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
+from lakehouse.alerts import AlertKind, alert_on_failure, late_run_alert
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -35,8 +39,11 @@ from lakehouse.tasks import (
     all_jobs_done,
     check_settings,
     publish_bundle,
+    record_run,
     step_wait_limit,
 )
+
+LATE_AFTER = timedelta(hours=6)
 
 PARAMS = {
     "remove_orphans": Param(
@@ -58,6 +65,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "upkeep"],
 )
@@ -77,8 +85,10 @@ def lakehouse_maintenance() -> None:
         cluster_request=checked["cluster_request"],
         retries=5,
         doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
         **EMR_ARGUMENTS,
     )
+    record = record_run(checked["settings"], checked["cluster_request"])
     verdict = all_jobs_done([job.name])
     maintain = SparkStepOperator(
         task_id=job.name,
@@ -93,6 +103,8 @@ def lakehouse_maintenance() -> None:
     # As setups they run again when the job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
+    record.as_teardown(setups=checked)
+    terminate >> record
     steps >> create >> maintain >> [verdict, terminate]
 
 
