@@ -6,7 +6,6 @@ A KPI table that was rolled back is computed anew by its next run on the table o
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
@@ -14,10 +13,9 @@ from pyspark.sql import SparkSession
 
 from config.tables import TABLES
 from emr_jobs.edge.arguments import name_argument, warehouse_argument
-from emr_jobs.edge.weather import log_to_stderr
+from emr_jobs.edge.command import run_command
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.rollback import roll_back
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import Snapshot, load_table, qualified_name
 
 LEDGER_PROPERTY = "lakehouse.ledger"
@@ -44,19 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Roll back, say what is published as one JSON line on stdout, and return the exit status."""
     options = build_parser().parse_args(argv)
-    log_to_stderr()
-    try:
-        spark = open_session("roll_back", options.warehouse)
-        try:
-            published = restore(spark, options.database, options.table, options.to_snapshot)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        sys.stderr.write(f"roll_back failed: {error}\n")
-        return 1
-    report = {"table": options.table, "snapshot": published.id, "rows": published.rows}
-    sys.stdout.write(json.dumps(report) + "\n")
-    return 0
+    return run_command(
+        "roll_back",
+        options.warehouse,
+        lambda spark: restore(spark, options.database, options.table, options.to_snapshot),
+        lambda published: {"table": options.table, "snapshot": published.id, "rows": published.rows},
+    )
 
 
 def restore(spark: SparkSession, database: str, table: str, to_snapshot: int) -> Snapshot:

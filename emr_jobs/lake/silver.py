@@ -19,6 +19,7 @@ from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.conversion_failures import read_conversion_failures
 from emr_jobs.lake.delivered import list_delivered, qualified_path
 from emr_jobs.lake.errors import AuditError
+from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.findings import JudgedCopies, SparkFindings, total_by_day
 from emr_jobs.lake.history import at_snapshot, day_ranges, within_days
 from emr_jobs.lake.ledger import DUPLICATES_PROPERTY, FILES_PROPERTY, PROPERTY, Ledger, Position, by_folder
@@ -47,15 +48,13 @@ class Delivery:
 
 
 class SilverLake:
-    """The tables named ``silver`` and ``quarantine``, which must be there; ``now`` marks the run's rows."""
+    """The ``tables``, which must be there, and what is delivered; ``now`` marks the run's rows."""
 
-    def __init__(
-        self, spark: SparkSession, delivery: Delivery, silver: str, quarantine: str, now: datetime
-    ) -> None:
+    def __init__(self, spark: SparkSession, delivery: Delivery, tables: EventTables, now: datetime) -> None:
         self._spark = spark
         self._delivery = delivery
-        self._silver = silver
-        self._quarantine = quarantine
+        self._silver = tables.silver
+        self._quarantine = tables.quarantine
         self._now = now
         self._failures_root = qualified_path(spark, delivery.failures) if delivery.failures else ""
         self._silver_base: Snapshot | None = None
