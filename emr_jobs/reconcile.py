@@ -227,9 +227,9 @@ class _Reconciliation:
     ) -> Missing:
         if not new:
             return Missing()
-        errors, since = self.options.conversion_errors, attested_since(new)
-        failures = list_delivered(self.spark, errors, f"{since}T00") if errors else []
-        return find_missing(self.spark, state, delivered, failures, new, parts, self.now)
+        files = self._list(f"{attested_since(new)}")
+        since_then = Delivered.of(self.options.source, *files, state.ledger)
+        return find_missing(self.spark, state, delivered, since_then, new, parts, self.now)
 
     def _account(
         self,
@@ -250,6 +250,7 @@ class _Reconciliation:
             silver=counts.silver.total(),
             quarantined=counts.quarantined.total(),
             duplicates=counts.duplicates.total(),
+            erased=counts.erased.total(),
             kpis=tuple(self._kpi_totals(state)),
         )
 

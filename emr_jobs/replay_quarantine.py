@@ -69,7 +69,7 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     choice = Choice(tuple(options.reason), options.source_file, options.uuid, parse_corrections(lines))
     started = now or datetime.now(UTC)
     lake = ReplayLake(spark, Delivery(options.source), tables, started)
-    return replay(lake, choice, started)
+    return replay(lake, choice)
 
 
 if __name__ == "__main__":
