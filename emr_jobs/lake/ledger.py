@@ -116,15 +116,6 @@ class Ledger:
             )
         return ledger
 
-    def erasing_sensor(self, sensor_id: int, until: int, removed: Mapping[str, int]) -> Ledger:
-        """The ledger of a commit that erases a sensor; ``removed`` rows and open entries by arrival day."""
-        return replace(
-            self,
-            erased=_sum(self.erased, removed),
-            erased_sensors={**self.erased_sensors, sensor_id: until},
-            erasing=self.erasing | {sensor_id},
-        )
-
     def _is_open(self, file: str) -> bool:
         hour = hour_of(file)
         return hour is not None and hour >= self.closed

@@ -105,9 +105,9 @@ class Quarantine:
     def settle(self, ledger: Ledger, now: datetime) -> None:
         """Publish, in one commit, the changes that the ledger announces."""
         wanted = [
-            *((*position, EntryState.OPEN, None) for position in ledger.reopened),
-            *((*position, EntryState.SUPERSEDED, None) for position in ledger.retired),
-            *((*position, EntryState.REPLAYED, now) for position in ledger.replayed),
+            *((*position, EntryState.OPEN.value, None) for position in ledger.reopened),
+            *((*position, EntryState.SUPERSEDED.value, None) for position in ledger.retired),
+            *((*position, EntryState.REPLAYED.value, now) for position in ledger.replayed),
         ]
         files = [(file,) for file in ledger.returned]
         erased = {sensor: ledger.erased_sensors[sensor] for sensor in ledger.erasing}

@@ -61,9 +61,9 @@ class LakeState:
         returned = spark.createDataFrame([(file,) for file in self.ledger.returned], "source_file string")
         announced = spark.createDataFrame(
             [
-                *((*position, EntryState.SUPERSEDED) for position in self.ledger.retired),
-                *((*position, EntryState.REPLAYED) for position in self.ledger.replayed),
-                *((*position, EntryState.OPEN) for position in self.ledger.reopened),
+                *((*position, EntryState.SUPERSEDED.value) for position in self.ledger.retired),
+                *((*position, EntryState.REPLAYED.value) for position in self.ledger.replayed),
+                *((*position, EntryState.OPEN.value) for position in self.ledger.reopened),
             ],
             "source_file string, source_row bigint, announced string",
         )

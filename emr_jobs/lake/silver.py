@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -157,8 +157,7 @@ class SilverLake:
         days = list(days)
         if self._silver_base is None or not days:
             return None
-        rows = at_snapshot(self.spark, self.name, self._silver_base.id).where(within_days(days))
-        return rows.withColumn("identity", identity_hash())
+        return self.rows.where(within_days(days)).withColumn("identity", identity_hash())
 
     def _copies(self, valid: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
         """All copies of the repeated identities that anything depends on, in the form of ``to_judged``."""
@@ -196,29 +195,46 @@ class SilverLake:
             if findings.displaced:
                 self._replace_displaced(findings, branch)
                 publishing.commit_point(f"{self.name}: append to the branch")
-            writer = self._new_rows(findings).writeTo(branch)
-            for key, value in commit.as_properties().items():
-                writer = writer.option(f"snapshot-property.{key}", value)
-            writer.append()
+            self.append(self._new_rows(findings), branch, commit)
 
+        self.publish_rows(write, lambda branch: self._audit(branch, findings), ledger)
+
+    def append(self, rows: DataFrame, branch: str, commit: Commit) -> None:
+        """Append rows of silver, or none, in a snapshot that says what the commit does."""
+        writer = rows.writeTo(branch)
+        for key, value in commit.as_properties().items():
+            writer = writer.option(f"snapshot-property.{key}", value)
+        writer.append()
+
+    def publish_rows(
+        self, write: Callable[[str], None], audit: Callable[[DataFrame], None], ledger: Ledger
+    ) -> None:
+        """Publish what ``write`` writes to a branch, and the ledger, as one."""
         self._silver_base = publishing.publish(
             self.spark,
             self.name,
             write,
             base=self._silver_base,
-            audit=lambda branch: self._audit(branch, findings),
+            audit=audit,
             properties={PROPERTY: ledger.to_json()},
         )
+
+    @property
+    def rows(self) -> DataFrame:
+        """All events, as of the last look."""
+        if self._silver_base is None:
+            return self.spark.createDataFrame([], SILVER.schema_ddl)
+        return at_snapshot(self.spark, self.name, self._silver_base.id)
 
     def _new_rows(self, findings: SparkFindings) -> DataFrame:
         """The rows of identities that silver does not have."""
         if findings.plain is None:
             return self.spark.createDataFrame([], SILVER.schema_ddl)
-        rows = self._to_silver(findings.plain)
+        rows = self.to_silver(findings.plain)
         if findings.judged is None:
             return rows
         winners = findings.judged.copies.where((F.col("judgement") == EVENT) & ~F.col("is_known"))
-        return rows.unionByName(self._to_silver(_with_fields(winners)))
+        return rows.unionByName(self.to_silver(_with_fields(winners)))
 
     def _replace_displaced(self, findings: SparkFindings, branch: str) -> None:
         """Put copies at smaller positions into the places of the rows that they displace."""
@@ -226,7 +242,7 @@ class SilverLake:
             return
         judged = findings.judged.copies
         better = judged.where((F.col("judgement") == EVENT) & ~F.col("in_silver") & F.col("is_known"))
-        self._to_silver(_with_fields(better)).createOrReplaceTempView("better_copies")
+        self.to_silver(_with_fields(better)).createOrReplaceTempView("better_copies")
         same = " AND ".join(f"t.`{column}` = s.`{column}`" for column in (*IDENTITY, "event_time"))
         days = " OR ".join(
             f"(t.event_time >= TIMESTAMP '{first} 00:00:00' AND t.event_time < TIMESTAMP '{after} 00:00:00')"
@@ -237,7 +253,8 @@ class SilverLake:
             "WHEN MATCHED THEN UPDATE SET *"
         )
 
-    def _to_silver(self, events: DataFrame) -> DataFrame:
+    def to_silver(self, events: DataFrame) -> DataFrame:
+        """Events with arrival_hour and position as rows of silver that this run has taken in."""
         return events.withColumns(
             {"event_time": F.timestamp_seconds("timestamp"), "ingested_at": F.lit(self._now)}
         ).select(*SILVER.column_names)
@@ -275,13 +292,7 @@ class SilverLake:
 
     def publish_ledger(self, ledger: Ledger) -> None:
         """Publish the ledger alone; silver's rows stay as they are."""
-        self._silver_base = publishing.publish(
-            self.spark,
-            self.name,
-            lambda branch: None,
-            base=self._silver_base,
-            properties={PROPERTY: ledger.to_json()},
-        )
+        self.publish_rows(lambda branch: None, publishing.no_audit, ledger)
 
 
 def _repeated(keys: DataFrame, known: DataFrame | None) -> DataFrame:
