@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from emr_jobs.lake.errors import require_equal
 from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.history import at_snapshot
 from emr_jobs.lake.ledger import Ledger
-from emr_jobs.lake.tables import Snapshot, current_snapshot
+from emr_jobs.lake.tables import Snapshot, current_snapshot, load_table
 from emr_jobs.transforms.erased import is_erased_entry
 from emr_jobs.transforms.identity import POSITION
 
@@ -34,6 +35,11 @@ class Quarantine:
     def look(self) -> None:
         """Look at the table anew."""
         self._base = current_snapshot(self._spark, self._name)
+
+    def properties(self) -> Mapping[str, str]:
+        """The table's properties."""
+        properties: Mapping[str, str] = load_table(self._spark, self._name).properties()
+        return properties
 
     @property
     def rows(self) -> DataFrame:

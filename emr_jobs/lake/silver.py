@@ -55,10 +55,10 @@ class SilverLake:
 
     def __init__(self, spark: SparkSession, delivery: Delivery, tables: EventTables, now: datetime) -> None:
         self.spark = spark
-        self._delivery = delivery
+        self.delivery = delivery
         self.name = tables.silver
         self.quarantine = Quarantine(spark, tables.quarantine)
-        self._now = now
+        self.now = now
         self._failures_root = qualified_path(spark, delivery.failures) if delivery.failures else ""
         self._silver_base: Snapshot | None = None
         self._erased_sensors: Mapping[int, int] = {}
@@ -73,9 +73,13 @@ class SilverLake:
         self._erased_sensors = ledger.erased_sensors
         return ledger
 
+    def properties(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The properties of silver and of quarantine."""
+        return load_table(self.spark, self.name).properties(), self.quarantine.properties()
+
     def list_delivered(self, closed: str) -> list[str]:
         """URIs of events' and failures' files that arrived in hour ``closed`` or later."""
-        roots = filter(None, (self._delivery.events, self._delivery.failures))
+        roots = filter(None, (self.delivery.events, self.delivery.failures))
         return [file for root in roots for file in list_delivered(self.spark, root, closed)]
 
     @contextmanager
@@ -90,10 +94,10 @@ class SilverLake:
             yield findings
 
     def _is_failure(self, file: str) -> bool:
-        return bool(self._delivery.failures) and file.startswith(f"{self._failures_root}/")
+        return bool(self.delivery.failures) and file.startswith(f"{self._failures_root}/")
 
     def _judge_bronze(self, files: Sequence[str], cached: ExitStack) -> SparkFindings:
-        return self._judge_events(read_bronze_files(self.spark, self._delivery.events, files), cached)
+        return self._judge_events(read_bronze_files(self.spark, self.delivery.events, files), cached)
 
     def _judge_events(self, read: DataFrame, cached: ExitStack) -> SparkFindings:
         """Judge events with the columns of ``read_bronze_files``."""
@@ -174,13 +178,13 @@ class SilverLake:
     def add_to_quarantine(self, findings: SparkFindings) -> None:
         """Publish the entries that quarantine lacks: those of a run that was killed are there already."""
         if findings.entries is not None and findings.quarantined:
-            self.quarantine.add(findings.entries, self._now)
+            self.quarantine.add(findings.entries, self.now)
 
     def settle(self, ledger: Ledger) -> Ledger:
         """Do in quarantine what silver's last commit has announced; returns the ledger of then."""
         if ledger.is_settled:
             return ledger
-        self.quarantine.settle(ledger, self._now)
+        self.quarantine.settle(ledger, self.now)
         self.publish_ledger(ledger.settled())
         return self.look()
 
@@ -256,7 +260,7 @@ class SilverLake:
     def to_silver(self, events: DataFrame) -> DataFrame:
         """Events with arrival_hour and position as rows of silver that this run has taken in."""
         return events.withColumns(
-            {"event_time": F.timestamp_seconds("timestamp"), "ingested_at": F.lit(self._now)}
+            {"event_time": F.timestamp_seconds("timestamp"), "ingested_at": F.lit(self.now)}
         ).select(*SILVER.column_names)
 
     def _audit(self, branch: DataFrame, findings: SparkFindings) -> None:
@@ -266,7 +270,7 @@ class SilverLake:
             return
         rows = branch.where(within_days(findings.days))
         arrival_day = F.to_date("arrival_hour").cast("string").alias("day")
-        written = rows.where(F.col("ingested_at") == F.lit(self._now)).groupBy(arrival_day).count()
+        written = rows.where(F.col("ingested_at") == F.lit(self.now)).groupBy(arrival_day).count()
         found = {row.day: row["count"] for row in written.collect()}
         require_equal(f"rows written to {self.name} by arrival day", dict(findings.inserted), found)
         suspects = rows.groupBy(identity_hash().alias("identity")).count().where("count > 1")
