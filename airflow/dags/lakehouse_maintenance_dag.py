@@ -4,9 +4,11 @@
 |---|---|
 | `check_settings` | reads the environment; one message lists everything that is wrong with it |
 | `publish_bundle` | uploads the code of the jobs and the wheels it needs, unless they are there |
+| `take_lease` | waits until no other run rewrites the tables |
 | `create_cluster` | starts this run's EMR cluster and waits until it is ready |
 | `maintain_tables` | EMR step: table by table, what its specification says of upkeep |
 | `terminate_cluster` | ends the cluster, whatever happened before |
+| `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
 
 For each table the step deletes rows beyond the data retention (by arrival, as bronze does), joins small
@@ -26,10 +28,8 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
-from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
-from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
+from lakehouse.one_job import wire_one_job
 
 PARAMS = {
     "remove_orphans": Param(
@@ -56,29 +56,7 @@ PARAMS = {
 )
 def lakehouse_maintenance() -> None:
     """Wire the tasks."""
-    job = MAINTAIN_TABLES
-    checked = check_settings()
-    steps = publish_bundle(checked["settings"], [job.name])
-    create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
-    )
-    terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
-    )
-    verdict = all_jobs_done([job.name])
-    maintain = SparkStepOperator(
-        task_id=job.name,
-        job_flow_id=create.output,
-        steps=[steps[job.name]],
-        wait_limit=step_wait_limit([job]),
-        doc_md=job.doc,
-        outlets=[table_asset(table) for table in job.outputs],
-        **EMR_ARGUMENTS,
-    )
-    # As setups they run again when the job is cleared; with one of them done, the teardowns run.
-    terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
-    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    steps >> create >> maintain >> [verdict, terminate]
+    wire_one_job(MAINTAIN_TABLES)
 
 
 lakehouse_maintenance()

@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from config.project_config import Settings
 from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
 from lakehouse.clusters import cluster_name, run_tags
+from lakehouse.repairs import backfill_options, erasure_options, replay_options
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
 
 log = logging.getLogger(__name__)
@@ -72,13 +73,19 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     bundle = publish(s3, checked)
     context = get_current_context()
     run_id = ["--run-id", context["run_id"]]
-    options = {
-        "weather_extract": range_options(),
-        "weather_transform": run_id,
-        "reconcile": run_id,
-        "maintain_tables": [*run_id, *orphan_options()],
+    options: dict[str, Callable[[], list[str]]] = {
+        "weather_extract": range_options,
+        "weather_transform": lambda: run_id,
+        "reconcile": lambda: run_id,
+        "maintain_tables": lambda: [*run_id, *orphan_options()],
+        "replay_quarantine": lambda: replay_options(context["params"]),
+        "backfill": lambda: backfill_options(context["params"]),
+        "erase_sensor": lambda: erasure_options(context["params"]),
     }
-    return {name: emr_step(ALL_JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
+    return {
+        name: emr_step(ALL_JOBS[name], checked, bundle, *(options[name]() if name in options else ()))
+        for name in job_names
+    }
 
 
 @task(retries=0)
