@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ENVIRONMENT ?= dev
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile test test-docker test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-docker test-fast lint format lock bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: ## Start everything on this machine and stay up (the same as ./start_local_
 
 reconcile: setup ## Where every event ended up: prints the account, fails if anything differs
 	@$(PYTHON) -m ops.reconcile
+
+report: setup ## A page about the newest run, for any browser: .local/report.html, and in S3 beside its logs
+	@set -a; if [ -f .local/env ]; then . .local/env; fi; $(PYTHON) -m ops.report
 
 test: setup ## Everything that passes or fails, the whole chain included; not the containers
 	@$(PYTHON) -m pytest

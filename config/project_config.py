@@ -193,3 +193,7 @@ class Settings:
     def athena_output(self) -> str:
         """Where Athena writes its results."""
         return f"s3://{self.logs_bucket}/athena-results/"
+
+    def report_uri(self, run_id: str) -> str:
+        """Where the report of a run of the main DAG lies."""
+        return f"s3://{self.logs_bucket}/reports/{names.DAG_ID}/{run_id}.html"

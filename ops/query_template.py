@@ -2,18 +2,22 @@
 
 python -m ops.query_template > cloudformation/athena_queries.yaml
 
-A query is a file NAME.sql with one SELECT; its first line is a comment that says what it answers.
+A query is a file NAME.sql with one SELECT. Its first line is a comment that says what it answers; below
+``-- Columns:``, a line each, are the columns of the answer with their meaning and unit.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "sql" / "athena"
+
+_COLUMN = re.compile(r"^--   (\w+) {2,}\S", re.MULTILINE)
 
 _HEADER = """\
 # Written by `python -m ops.query_template > cloudformation/athena_queries.yaml` from sql/athena.
@@ -67,6 +71,11 @@ class SavedQuery:
     name: str
     description: str
     sql: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the answer, as the comment names them."""
+        return tuple(_COLUMN.findall(self.sql))
 
     @property
     def logical_id(self) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import analyst_lake
+from tests.support.athena import Athena
 from tests.support.emulated_aws import EmulatedAws, lead_process_to, run_emulated_aws
 
 # How fast an example is says nothing of the code on a machine that others use too.
@@ -29,3 +31,11 @@ def aws_environment(emulated_aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch) 
     """``emulated_aws``, with this process's own environment leading to it during the test."""
     lead_process_to(emulated_aws.environment, monkeypatch)
     return emulated_aws
+
+
+@pytest.fixture(scope="session")
+def lakehouse(emulated_aws: EmulatedAws) -> Athena:
+    """Athena in an account of its own that holds the small lakehouse of ``analyst_lake``."""
+    athena = Athena.in_new_account(emulated_aws)
+    analyst_lake.fill(athena)
+    return athena

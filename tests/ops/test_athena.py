@@ -71,19 +71,21 @@ def test_rows_are_typed_and_null_is_none(client: Any, script: Stubber) -> None:
         "e": "date",
         "f": "timestamp",
         "g": "varchar",
+        "h": "timestamp with time zone",
     }
     start(script)
     status(script, "QUEUED")
     status(script, "RUNNING")
     status(script, "SUCCEEDED")
-    values: list[str | None] = ["9", "0.1", "1.50", "true", "2026-01-02", "2026-01-02 03:04:05.678", "9"]
-    page(script, types, list(types), values, [None] * 7)
+    time = "2026-01-02 03:04:05.678"
+    values: list[str | None] = ["9", "0.1", "1.50", "true", "2026-01-02", time, "9", f"{time} UTC"]
+    page(script, types, list(types), values, [None] * 8)
     result = run_query(client, SQL, database="analytics")
     assert result.columns == tuple(types)
     moment = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     assert result.rows == [
-        (9, 0.1, Decimal("1.50"), True, date(2026, 1, 2), moment, "9"),
-        (None,) * 7,
+        (9, 0.1, Decimal("1.50"), True, date(2026, 1, 2), moment, "9", moment),
+        (None,) * 8,
     ]
 
 
