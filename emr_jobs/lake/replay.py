@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
@@ -85,10 +86,17 @@ def parse_corrections(lines: Sequence[str]) -> dict[Position, str]:
         try:
             document = json.loads(line)
             position = (str(document["source_file"]), int(document["source_row"]))
-            corrections[position] = canonical_content(document["event"]).decode("ascii")
+            corrections[position] = _contract_fields(document["event"])
         except (ValueError, TypeError, KeyError, AttributeError, ContentError) as error:
             raise LakeError(f"line {number} of the corrections is none: {error!r}") from error
     return corrections
+
+
+def _contract_fields(event: Mapping[str, Any]) -> str:
+    """The event's fields, checked, as JSON: also those that are not part of its canonical content."""
+    checked = json.loads(canonical_content(event))
+    others = {name: event[name] for name in EVENT_FIELDS if name in event and name not in checked}
+    return json.dumps({**checked, **others})
 
 
 class ReplayLake(SilverLake):
