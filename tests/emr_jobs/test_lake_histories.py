@@ -136,7 +136,7 @@ class History:
             self.told.append(str(error))
 
     def damage_and_backfill(self) -> None:
-        """Rows of closed days are lost by other hands; the backfill that mends it is killed, and run again."""
+        """Rows of closed days are lost by other hands; the backfill that mends it may die, and run again."""
         if not self._is_written:
             return
         self._undisturbed(self.ingest)
