@@ -53,7 +53,7 @@ def kpi_changes(
     """
     before, after = (_counted_rollup(kpi, events) for events in (changes.known, changes.expected))
     states: dict[str, tuple[DataFrame, DataFrame]] = {}
-    for table in (kpi.state, *kpi.tables) if kpi.state else kpi.tables:
+    for table in kpi.tables:
         if table.upkeep is Upkeep.DAYS:
             yield _compared(table.spec, table.from_rollup(before), table.from_rollup(after))
             continue

@@ -94,6 +94,12 @@ def glue_lake(
         **catalog_settings(f"s3://{bucket}/"),
         **endpoint_settings(aws_environment.endpoint, aws_environment.region),
     }
+    hadoop = spark._jsc.hadoopConfiguration()
+    for key, value in settings.items():
+        if key.startswith("spark.hadoop."):
+            hadoop.set(key.removeprefix("spark.hadoop."), value)
+    for key in ("access.key", "secret.key"):
+        hadoop.set(f"fs.s3a.{key}", "test")
     own = {key: value for key, value in settings.items() if key.startswith(f"spark.sql.catalog.{catalog}")}
     for key, value in own.items():
         spark.conf.set(key, value)

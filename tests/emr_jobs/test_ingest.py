@@ -219,9 +219,11 @@ TO_PUBLISH = (
 TO_RETIRE = tuple(point for point in TO_PUBLISH if "append" not in point)
 
 
-def test_killed_at_every_commit_point_and_run_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.aws
+def test_killed_at_every_commit_point_and_run_again(glue_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """One delivery, whose ingest is killed at each point in turn: first until it is published, then until
-    quarantine is rid of what was superseded."""
+    quarantine says what was superseded. In Glue and S3, as they are emulated."""
+    lake = glue_lake
     lake.deliver(f"{HOUR}/b.parquet", event(temperature=1.0), event(temperature=2.0))
     ingest(lake)
     better = event(temperature=2.0)  # displaces the event of silver; a conflict is a duplicate now

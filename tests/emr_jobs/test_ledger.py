@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -82,6 +83,8 @@ def test_both_survive_as_json() -> None:
 
     assert Ledger.from_json(ledger.to_json()) == ledger
     assert Ledger.from_json(None) == Ledger()
+    known = {"closed": "2026-06-01T05", "taken": {}, "owed": {}, "duplicates": {}, "retired": []}
+    assert Ledger.from_json(json.dumps(known)) == Ledger(closed="2026-06-01T05"), "of an earlier version"
     assert Commit.from_properties({**commit.as_properties(), "added-records": "1"}) == commit
     assert Commit.from_properties({}) == Commit()
 
