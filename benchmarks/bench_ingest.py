@@ -2,8 +2,9 @@
 
     python -m benchmarks.bench_ingest [--events 1000000] [--files 24] [--rounds 3]
 
-Both write to a table of events as it is specified, in a folder, in one warm session. Ingest also judges every
-row, leaves out copies (2 of 100), keeps refused rows (1 of 100) in quarantine, and audits before it publishes.
+Both write to a table of events as it is specified, in a folder, in one warm session. Ingest also judges
+every row, leaves out copies (2 of 100), keeps refused rows (1 of 100) in quarantine, and audits before it
+publishes.
 
 One JSON object a line; the last one has the ratio of the medians (aim: at most 1.5).
 """

@@ -32,6 +32,10 @@ def spark_settings() -> dict[str, str]:
     return {
         **runtime.driver_settings(),
         "spark.driver.memory": "1g",
+        # Of a few rows: to compile a plan takes longer than to interpret it, and one partition is enough.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.shuffle.partitions": "1",
         "spark.ui.showConsoleProgress": "false",
         f"spark.sql.catalog.{names.SPARK_CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
         f"spark.sql.catalog.{names.SPARK_CATALOG}.type": "hadoop",
