@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 
 ENVIRONMENT ?= dev
+TEST_WORKERS ?= 2
 DEPLOY = $(PYTHON) -m ops.deploy
 
 .PHONY: help setup run reconcile report test test-long test-docker test-fast lint format lock bench clean plan deploy status destroy
@@ -23,7 +24,7 @@ report: setup ## A page about the newest run, for any browser: .local/report.htm
 	@set -a; if [ -f .local/env ]; then . .local/env; fi; $(PYTHON) -m ops.report
 
 test: setup ## Everything that passes or fails, the whole chain included; not the containers
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## The property tests of the lake, many times as long (LAKE_SEED=N repeats a run)
 	@LAKE_HISTORIES=30 LAKE_MODEL_HISTORIES=100000 $(PYTHON) -m pytest -s tests/emr_jobs/test_ingest_model.py \

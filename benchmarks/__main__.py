@@ -38,10 +38,5 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def run(name: str) -> int:
-    """Exit status of one benchmark."""
-    return subprocess.run([sys.executable, "-m", f"benchmarks.bench_{name}"], check=False).returncode
-
-
 if __name__ == "__main__":
     sys.exit(main())

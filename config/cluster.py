@@ -19,6 +19,13 @@ IDLE_TIMEOUT_SECONDS = 900
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 """The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
 
+SECURITY_GROUPS = (
+    "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup",
+)
+"""EMR's names for the groups of ``Settings.emr_security_groups``, in their order."""
+
 CONFIGURATIONS: tuple[dict[str, object], ...] = (
     {"Classification": "iceberg-defaults", "Properties": {"iceberg.enabled": "true"}},
     {
@@ -69,6 +76,8 @@ def run_job_flow_request(
     }
     if settings.emr_subnet_id:
         instances["Ec2SubnetId"] = settings.emr_subnet_id
+    if settings.emr_security_groups:
+        instances |= zip(SECURITY_GROUPS, settings.emr_security_groups.split(","), strict=True)
     all_tags = {
         "project": names.PROJECT,
         "environment": settings.environment,

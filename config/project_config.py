@@ -28,6 +28,7 @@ _PARAMETER = re.compile(r"[\w./-]{0,1011}")
 _WHEELS = re.compile(r"aarch64|x86_64|native")
 _ROLE = re.compile(r"[\w+=,.@-]{1,64}")
 _SECURITY_CONFIGURATION = re.compile(r"[\w.-]{0,128}")
+_SECURITY_GROUPS = re.compile(r"(sg-[0-9a-f]{8,17}(,sg-[0-9a-f]{8,17}){2})?")
 _SUBNET = re.compile(r"(subnet-[0-9a-f]{8,17})?")
 _POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
@@ -49,10 +50,11 @@ class Settings:
     """Where one deployment keeps its data.
 
     Buckets are names without scheme. ``environment`` is ``dev`` or ``prod``. ``emr_poll_seconds`` is
-    how often a running step or cluster is asked for its state. ``emr_security_configuration`` and
-    ``emr_subnet_id`` may be empty: no configuration of ours, and a subnet of EMR's choice. ``emr_wheels``
-    is the architecture of the clusters' machines, for the wheels that they install; ``native`` is that of
-    the machine which publishes them.
+    how often a running step or cluster is asked for its state. ``emr_security_configuration``,
+    ``emr_subnet_id`` and ``emr_security_groups`` (of the primary node, of the others and of EMR itself, with
+    commas between) may be empty: no configuration of ours, a subnet and groups of EMR's choice.
+    ``emr_wheels`` is the architecture of the clusters' machines, for the wheels that they install;
+    ``native`` is that of the machine which publishes them.
     """
 
     bronze_bucket: str
@@ -67,6 +69,7 @@ class Settings:
     emr_job_flow_role: str = DEFAULT_EMR_JOB_FLOW_ROLE
     emr_security_configuration: str = ""
     emr_subnet_id: str = ""
+    emr_security_groups: str = ""
     emr_wheels: str = "aarch64"
     weather_api_url: str = ""
     weather_api_key_parameter: str = ""
@@ -123,6 +126,11 @@ class Settings:
                 "EMR_SECURITY_CONFIGURATION", _SECURITY_CONFIGURATION, "a name (letters, digits, . _ -)"
             ),
             emr_subnet_id=optional("EMR_SUBNET_ID", _SUBNET, "a subnet id such as subnet-0123456789abcdef0"),
+            emr_security_groups=optional(
+                "EMR_SECURITY_GROUPS",
+                _SECURITY_GROUPS,
+                "three ids of security groups with commas between: primary node, other nodes, EMR itself",
+            ),
             emr_wheels=matching("EMR_WHEELS", _WHEELS, "aarch64, x86_64 or native", "aarch64"),
             weather_api_url=optional("WEATHER_API_URL", _URL, "http://HOST[:PORT] or https://HOST").rstrip(
                 "/"

@@ -107,6 +107,7 @@ EMR_CLUSTER = StackSpec(
         "ServiceRoleName": OutputOf("emr-roles", "ServiceRoleName"),
         "JobFlowRoleName": OutputOf("emr-roles", "JobFlowRoleName"),
         "SubnetId": OutputOf("network", "SubnetId"),
+        "SecurityGroups": OutputOf("network", "SecurityGroups"),
     },
 )
 
@@ -183,5 +184,6 @@ SETTINGS: dict[str, OutputOf] = {
     "EMR_JOB_FLOW_ROLE": OutputOf("emr-roles", "JobFlowRoleName"),
     "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
     "EMR_SUBNET_ID": OutputOf("network", "SubnetId"),
+    "EMR_SECURITY_GROUPS": OutputOf("network", "SecurityGroups"),
 }
 """Which output each setting comes from; an optional stack's only if it stands."""

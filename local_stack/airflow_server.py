@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -56,14 +58,23 @@ class AirflowServer:
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            # Every process and task writes to one SQLite file: SQLite's own limit of 5 s ends in "database is
+            # locked" on a busy machine.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._database}?timeout=60",
             # An edited DAG file shows up within seconds, as one who writes it expects; one that nobody edited
             # is parsed again only now and then, which costs seconds of CPU.
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
             # A task that cannot tell a busy api-server in time that it runs has failed: 5 s are too few.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            # On one's own machine nothing runs unasked: prod's DAGs would run for last night at once.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         }
+
+    @property
+    def _database(self) -> Path:
+        return self.home / "airflow.db"
 
     @property
     def _passwords_file(self) -> Path:
@@ -100,6 +111,8 @@ class AirflowServer:
             )
         if done.returncode:
             raise StackError(f"airflow db migrate failed. The end of {log}:\n\n{log_tail(log)}")
+        with closing(sqlite3.connect(self._database)) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # stays with the file: readers and a writer at once
         migrated.write_text(version("apache-airflow"))
 
     def services(self, credentials: Mapping[str, str]) -> list[Service]:

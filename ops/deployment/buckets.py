@@ -71,21 +71,19 @@ def empty(s3: Any, buckets: Iterable[str]) -> int:
 
 def _empty(s3: Any, bucket: str) -> int:
     deleted = 0
-    for page in s3.get_paginator("list_object_versions").paginate(
-        Bucket=bucket, PaginationConfig={"PageSize": _BATCH}
-    ):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
-        for start in range(0, len(keys), _BATCH):
-            answer = s3.delete_objects(
-                Bucket=bucket, Delete={"Objects": keys[start : start + _BATCH], "Quiet": True}
-            )
-            if errors := answer.get("Errors"):
-                raise DeployError(
-                    f"Cannot empty the bucket {bucket}: {errors[0]['Key']}: {errors[0]['Message']}"
-                )
+    while keys := _first_versions(s3, bucket):
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise DeployError(f"Cannot empty the bucket {bucket}: {errors[0]['Key']}: {errors[0]['Message']}")
         deleted += len(keys)
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         for upload in page.get("Uploads", []):
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     return deleted
+
+
+def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
+    # Always the first page: what it lists is gone before the next look.
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=_BATCH)
+    found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]

@@ -195,11 +195,11 @@ def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: Lo
 def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_run(local_stack: LocalStack):
     api = local_stack.environment["WEATHER_API_URL"]
     storm = [{"kind": "status", "status": 503, "remaining": 100}]
-    httpx.post(f"{api}/_admin/faults", json=storm).raise_for_status()
+    httpx.post(f"{api}/_admin/faults", json=storm, timeout=60).raise_for_status()
     try:
         state, tasks = local_stack.run_dag({"jobs": ["kpi_sensor_health", "weather_extract"]})
     finally:
-        httpx.post(f"{api}/_admin/reset").raise_for_status()
+        httpx.post(f"{api}/_admin/reset", timeout=60).raise_for_status()
     assert state == "failed"
     assert tasks["weather_check"] == "failed"
     assert tasks["weather_extract"] == "upstream_failed"
@@ -229,6 +229,18 @@ def test_a_paced_producer_and_an_analyst_work_in_their_roles(local_stack: LocalS
     athena.stop_query_execution(QueryExecutionId=started["QueryExecutionId"])
     with pytest.raises(QueryError, match=r"PERMISSION_DENIED.* glue:GetDatabase on .*:database/mine"):
         run_query(athena, "CREATE DATABASE mine", database="analytics")
+
+
+def test_upkeep_changes_no_answer(local_stack: LocalStack):
+    before = kpi_tables_in_athena(local_stack)
+    state, tasks = local_stack.run_dag(dag_id=names.MAINTENANCE_DAG_ID)
+    assert state == "success", tasks
+    assert local_stack.live_clusters() == []
+    assert kpi_tables_in_athena(local_stack) == before
+    kept_up = local_stack.query(
+        "SELECT DISTINCT table_name FROM data_quality_metrics WHERE metric LIKE 'upkeep_%'"
+    )
+    assert {(spec.name,) for spec in tables.KPI_TABLES} <= set(kept_up)
 
 
 def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: LocalStack):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ops.deployment.planning import TEMPLATES
@@ -9,6 +11,16 @@ from tests.support.accounts import new_account
 from tests.support.emulated_aws import EmulatedAws
 
 pytestmark = pytest.mark.aws
+
+
+def allowed(permissions: list[dict[str, Any]]) -> set[tuple[str, int, int, str]]:
+    """Protocol, ports and group of every rule; no rule may name addresses."""
+    assert not [each for each in permissions if each["IpRanges"] or each["Ipv6Ranges"]]
+    return {
+        (each["IpProtocol"], each["FromPort"], each["ToPort"], peer["GroupId"])
+        for each in permissions
+        for peer in each["UserIdGroupPairs"]
+    }
 
 
 def test_machines_reach_s3_by_the_endpoint_and_the_world_by_nat(emulated_aws: EmulatedAws) -> None:
@@ -35,6 +47,22 @@ def test_machines_reach_s3_by_the_endpoint_and_the_world_by_nat(emulated_aws: Em
     ]
     assert endpoint["ServiceName"] == "com.amazonaws.eu-north-1.s3"
     assert endpoint["RouteTableIds"] == [routes["RouteTableId"]]
+    groups = outputs["SecurityGroups"].split(",")
+    primary, core, service = (
+        next(
+            each
+            for each in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+            if each["GroupId"] == group
+        )
+        for group in groups
+    )
+    everything = {("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)}
+    among_machines = {(*ports, peer) for ports in everything for peer in groups[:2]}
+    for machines in (primary, core):
+        assert allowed(machines["IpPermissions"]) == among_machines | {("tcp", 8443, 8443, groups[2])}
+        assert {tag["Key"] for tag in machines["Tags"]} >= {"for-use-with-amazon-emr-managed-policies"}
+    assert allowed(service["IpPermissions"]) == {("tcp", 9443, 9443, groups[0])}
+    assert allowed(service["IpPermissionsEgress"]) == {("tcp", 8443, 8443, peer) for peer in groups[:2]}
     dns = ec2.describe_vpc_attribute(VpcId=outputs["VpcId"], Attribute="enableDnsHostnames")
     assert dns["EnableDnsHostnames"]["Value"] is True
 

@@ -241,14 +241,22 @@ def as_run_job_flow(properties: dict[str, Any]) -> dict[str, Any]:
     return {**renamed, "Instances": {**instances, "InstanceGroups": groups}}
 
 
+@pytest.mark.parametrize("in_own_network", [False, True])
 @pytest.mark.parametrize("environment", PROFILES)
 def test_the_cluster_by_hand_is_the_cluster_of_the_dag(
-    templates: Mapping[str, Template], environment: str
+    templates: Mapping[str, Template], environment: str, in_own_network: bool
 ) -> None:
     template = templates["emr_cluster.yaml"]
     assert "Cluster" not in evaluated(template, environment)
-    by_hand = as_run_job_flow(evaluated(template, environment, WithCluster="true")["Cluster"])
-    settings = replace(SETTINGS_OF[environment], emr_security_configuration="<SecurityConfiguration>")
+    network = {"SubnetId": "subnet-01234567", "SecurityGroups": "sg-00000001,sg-00000002,sg-00000003"}
+    given = network if in_own_network else {}
+    by_hand = as_run_job_flow(evaluated(template, environment, WithCluster="true", **given)["Cluster"])
+    settings = replace(
+        SETTINGS_OF[environment],
+        emr_security_configuration="<SecurityConfiguration>",
+        emr_subnet_id=given.get("SubnetId", ""),
+        emr_security_groups=given.get("SecurityGroups", ""),
+    )
     name = f"clickstream-etl-{environment}-by-hand"
     of_the_dag = json.loads(json.dumps(cluster.run_job_flow_request(settings, name=name)))
     for request in (by_hand, of_the_dag):

@@ -77,12 +77,17 @@ def test_what_a_cluster_runs_under_has_defaults_and_is_checked():
         "ClickstreamEmrEc2Role",
     )
     assert (settings.emr_security_configuration, settings.emr_subnet_id) == ("", "")
+    assert settings.emr_security_groups == ""
     given = {"EMR_JOB_FLOW_ROLE": "EMR_EC2_DefaultRole", "EMR_SUBNET_ID": "subnet-0123456789abcdef0"}
     settings = Settings.from_mapping({**BUCKETS, **given})
     assert settings.emr_job_flow_role == "EMR_EC2_DefaultRole"
     assert settings.emr_subnet_id == "subnet-0123456789abcdef0"
-    wrong = {"EMR_SERVICE_ROLE": "arn:aws:iam::1:role/x", "EMR_SUBNET_ID": "vpc-1"}
-    with pytest.raises(ConfigError, match="2 problem"):
+    wrong = {
+        "EMR_SERVICE_ROLE": "arn:aws:iam::1:role/x",
+        "EMR_SUBNET_ID": "vpc-1",
+        "EMR_SECURITY_GROUPS": "sg-01234567",
+    }
+    with pytest.raises(ConfigError, match="3 problem"):
         Settings.from_mapping({**BUCKETS, **wrong})
 
 

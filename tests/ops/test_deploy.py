@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from config.project_config import Settings
 from config.stacks import BUCKETS, stacks_of
 from ops.deploy import deploy_all, main
 from ops.deployment import planning
@@ -105,6 +106,9 @@ def test_removing_prod_leaves_nothing_though_access_logs_keep_coming(
     deploy: Command, account: Account
 ) -> None:
     apply(account, "buckets", environment="prod")
+    s3, bucket = account.client("s3"), outputs(account, "clickstream-etl-prod")["BronzeBucket"]
+    for number in range(1_001):  # more than S3 lists or deletes at once
+        s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"")
     removed = deploy("destroy", "--environment", "prod", "--yes", "--delete-data")
     assert removed.returncode == 0, removed.stderr
     assert (stack_states(account), bucket_names(account)) == ({}, [])
@@ -158,11 +162,14 @@ def test_the_network_is_made_only_when_asked_and_then_used_and_kept(account: Acc
     (subnet,) = account.client("ec2").describe_subnets(
         Filters=[{"Name": "tag:Name", "Values": ["clickstream-etl-private"]}]
     )["Subnets"]
-    assert deploy_all(account.session(), "dev")["EMR_SUBNET_ID"] == subnet["SubnetId"]
+    settings = deploy_all(account.session(), "dev")
+    assert settings["EMR_SUBNET_ID"] == subnet["SubnetId"]
+    assert Settings.from_mapping(settings).emr_security_groups.count("sg-") == 3
     cloudformation = account.client("cloudformation")
     described = cloudformation.describe_stacks(StackName="clickstream-etl-dev-emr-cluster")["Stacks"][0]
     values = {p["ParameterKey"]: p["ParameterValue"] for p in described["Parameters"]}
     assert values["SubnetId"] == subnet["SubnetId"]
+    assert values["SecurityGroups"] == settings["EMR_SECURITY_GROUPS"]
 
 
 def test_a_stack_that_the_environment_does_not_have_is_refused(account: Account) -> None:

@@ -40,12 +40,13 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class LocalStack:
-    """A local stack below ``state_dir`` on its own ports; started and stopped at will."""
+    """A local stack below ``state_dir`` on its own ports, every start with ``options``; stopped at will."""
 
     state_dir: Path
     airflow_port: int
     aws_port: int
     weather_port: int
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,7 +78,13 @@ class LocalStack:
 
     def quick_start(self, *options: str) -> list[str]:
         """The command line of the quick start."""
-        return [str(ROOT / "start_local_airflow.sh"), "--state", str(self.state_dir), *options]
+        return [
+            str(ROOT / "start_local_airflow.sh"),
+            "--state",
+            str(self.state_dir),
+            *self.options,
+            *options,
+        ]
 
     def start(self, until: str = "The lakehouse is up") -> None:
         """Start the stack to stay up, and wait until it says so, or until it prints something else."""
@@ -132,12 +139,14 @@ class LocalStack:
             aws_secret_access_key="test",
         )
 
-    def run_dag(self, conf: Mapping[str, object] | None = None) -> tuple[str, dict[str, str]]:
-        """Trigger the DAG by REST and wait; returns the run's state and each task's."""
+    def run_dag(
+        self, conf: Mapping[str, object] | None = None, dag_id: str = names.DAG_ID
+    ) -> tuple[str, dict[str, str]]:
+        """Trigger a DAG by REST and wait; returns the run's state and each task's."""
         tasks: dict[str, str] = {}
-        run_id = self.api.trigger(names.DAG_ID, conf)
+        run_id = self.api.trigger(dag_id, conf)
         state = self.api.follow(
-            names.DAG_ID,
+            dag_id,
             run_id,
             on_change=lambda task, task_state, _seconds: tasks.update({task: task_state}),
             check=lambda: None,

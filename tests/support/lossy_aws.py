@@ -81,7 +81,7 @@ class LossyAws:
 
     def reset(self) -> None:
         """Forget everything."""
-        httpx.post(f"{self.endpoint}/moto-api/reset").raise_for_status()
+        httpx.post(f"{self.endpoint}/moto-api/reset", timeout=60).raise_for_status()
         self.faults.clear()
         self.calls.clear()
 

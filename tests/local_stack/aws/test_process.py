@@ -22,7 +22,7 @@ pytestmark = pytest.mark.aws
 
 
 def test_health_names_the_workers(emulated_aws: EmulatedAws) -> None:
-    answer = httpx.get(f"{emulated_aws.endpoint}/_local/health")
+    answer = httpx.get(f"{emulated_aws.endpoint}/_local/health", timeout=60)
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
     assert answer.json()["endpoint"] == emulated_aws.endpoint

@@ -178,7 +178,7 @@ def test_presigned_urls_work(emulated_aws: EmulatedAws, bucket: str) -> None:
     client = emulated_aws.client("s3")
     client.put_object(Bucket=bucket, Key="signed", Body=b"hello")
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "signed"})
-    assert httpx.get(url).content == b"hello"
+    assert httpx.get(url, timeout=60).content == b"hello"
 
 
 @pytest.mark.parametrize(

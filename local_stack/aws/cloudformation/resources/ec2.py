@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, ClassVar
 
 from local_stack.aws.cloudformation.resources.base import Call, ResourceType, ignoring, tag_mapping
@@ -150,6 +151,80 @@ class VpcEndpoint(_Ec2Type):
     tagged_as, gone = "vpc-endpoint", "InvalidVpcEndpointId.NotFound"
 
 
+class SecurityGroup(_Ec2Type):
+    """AWS::EC2::SecurityGroup, whose rules are resources of their own."""
+
+    type_name = "AWS::EC2::SecurityGroup"
+    supported = frozenset({"GroupDescription", "Tags", "VpcId"})
+    create_operation, delete_operation = "create_security_group", "delete_security_group"
+    id_argument, answer, id_field = "GroupId", "", "GroupId"
+    tagged_as, gone = "security-group", "InvalidGroup.NotFound"
+
+    def arguments(self, declared: dict[str, Any]) -> dict[str, Any]:
+        """CloudFormation makes up the name."""
+        name = f"clickstream-{secrets.token_hex(8)}"
+        return {
+            "GroupName": name,
+            "Description": declared["GroupDescription"],
+            "VpcId": declared["VpcId"],
+        }
+
+
+class _SecurityGroupRule(ResourceType):
+    """A rule of a security group, between two groups."""
+
+    direction: ClassVar[str]
+    peer: ClassVar[str]
+
+    def create(self, call: Call) -> None:
+        """Add the rule."""
+        ec2 = call.client("ec2")
+        answer = getattr(ec2, f"authorize_security_group_{self.direction}")(
+            GroupId=call.properties["GroupId"], IpPermissions=[self._permission(call)]
+        )
+        call.physical_id = answer["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+    def delete(self, call: Call) -> None:
+        """Take it away."""
+        ignoring(call.client("ec2"), "InvalidGroup.NotFound", "InvalidPermission.NotFound")(
+            f"revoke_security_group_{self.direction}",
+            GroupId=call.properties["GroupId"],
+            IpPermissions=[self._permission(call)],
+        )
+
+    def _permission(self, call: Call) -> dict[str, Any]:
+        group = {"GroupId": call.properties[self.peer], "Description": call.properties["Description"]}
+        wanted = ("IpProtocol", "FromPort", "ToPort")
+        ports: dict[str, Any] = {name: call.properties[name] for name in wanted}
+        return {**ports, "UserIdGroupPairs": [group]}
+
+
+class SecurityGroupIngress(_SecurityGroupRule):
+    """AWS::EC2::SecurityGroupIngress from another group."""
+
+    type_name = "AWS::EC2::SecurityGroupIngress"
+    direction, peer = "ingress", "SourceSecurityGroupId"
+    supported = frozenset({"Description", "FromPort", "GroupId", "IpProtocol", "ToPort", peer})
+
+
+class SecurityGroupEgress(_SecurityGroupRule):
+    """AWS::EC2::SecurityGroupEgress to another group; it displaces the rule that lets all out."""
+
+    type_name = "AWS::EC2::SecurityGroupEgress"
+    direction, peer = "egress", "DestinationSecurityGroupId"
+    supported = frozenset({"Description", "FromPort", "GroupId", "IpProtocol", "ToPort", peer})
+
+    def create(self, call: Call) -> None:
+        """Add the rule, without the default one."""
+        everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ignoring(call.client("ec2"), "InvalidPermission.NotFound")(
+            "revoke_security_group_egress",
+            GroupId=call.properties["GroupId"],
+            IpPermissions=[everything],
+        )
+        super().create(call)
+
+
 class GatewayAttachment(ResourceType):
     """AWS::EC2::VPCGatewayAttachment of an internet gateway."""
 
@@ -217,6 +292,9 @@ TYPES: tuple[type[ResourceType], ...] = (
     NatGateway,
     Route,
     RouteTable,
+    SecurityGroup,
+    SecurityGroupEgress,
+    SecurityGroupIngress,
     Subnet,
     SubnetRouteTableAssociation,
     Vpc,
