@@ -32,7 +32,9 @@ def spark_settings() -> dict[str, str]:
     return {
         **runtime.driver_settings(),
         "spark.driver.memory": "1g",
-        # Of a few rows: to compile a plan takes longer than to interpret it, and one partition is enough.
+        # For a few rows: plans take longer to compile, and to adapt at each stage, than to interpret as they
+        # are, in one partition.
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.shuffle.partitions": "1",
