@@ -9,6 +9,8 @@ case ",${COMPOSE_PROFILES:-}," in
         unset "$name"
       done
       . /settings/env
+      # As the browser sees it, which is not in the stack's network.
+      export AWS_CONSOLE_URL="http://127.0.0.1:${LOCAL_AWS_PORT:-4566}/_local/console"
     fi
     ;;
 esac

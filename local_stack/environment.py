@@ -12,6 +12,7 @@ from rich.console import Console
 
 from config.project_config import DEFAULT_REGION
 from config.stacks import SETTINGS
+from local_stack.aws.console import CONSOLE_PATH
 from ops.deploy import deploy_all
 
 BUFFERING_SECONDS = "5"
@@ -29,6 +30,8 @@ def aws_variables(endpoint: str, region: str = DEFAULT_REGION) -> dict[str, str]
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Where the links of Airflow's tasks lead.
+        "AWS_CONSOLE_URL": endpoint + CONSOLE_PATH,
         # A local step is asked for its state every second: nobody throttles here.
         "EMR_POLL_SECONDS": "1",
         # Local clusters run on this machine.

@@ -12,11 +12,15 @@
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
 | `reconcile` | EMR step: every record is accounted for, from the manifests to the KPIs, or the run fails |
+| `publish_report` | a page about the run: its link `Report` shows it, whatever became of the jobs |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 The first run fetches a year of weather, later ones what is missing since.
+
+**To look at it:** a step's links lead to its log, to Athena with its table, and to the cluster; tables are
+its assets. `publish_report` has a link to a page with the run's figures.
 
 **When a job fails:** its task's log ends with EMR's reason, the place of the step's log and the last
 lines of stderr. Mend the cause and clear the task: code is published again, the cluster is started
@@ -40,7 +44,9 @@ from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS,
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
+from lakehouse.report import PublishReportOperator
 from lakehouse.tasks import (
+    DATABASE,
     EMR_ARGUMENTS,
     all_jobs_done,
     check_settings,
@@ -118,6 +124,7 @@ def clickstream_emr_kpis() -> None:
             job_flow_id=create.output,
             steps=[steps[job.name]],
             wait_limit=WAIT_LIMIT,
+            database=DATABASE,
             doc_md=job.doc,
             outlets=[table_asset(table) for table in job.outputs],
             **EMR_ARGUMENTS,
@@ -132,6 +139,11 @@ def clickstream_emr_kpis() -> None:
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join
 
     counted, reconcile = _gate("events_counted"), step_of(RECONCILE_JOB)
+    report = PublishReportOperator(
+        task_id="publish_report",
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+        doc_md="A page about the run, in S3 beside its logs",
+    )
 
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
@@ -140,7 +152,7 @@ def clickstream_emr_kpis() -> None:
     ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
     for finished in (ingest, kpis, extract, transform, join, reconcile):
-        finished >> [verdict, terminate]
+        finished >> [verdict, terminate, report]
 
 
 clickstream_emr_kpis()

@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from local_stack.aws import services, state
+from local_stack.aws.console import Console
 from local_stack.aws.context import ServerContext, Worker
 from local_stack.aws.dispatch import Dispatcher
 from local_stack.aws.iam.guard import Guard
@@ -55,7 +56,8 @@ def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool)
         log.info("Loaded the state of %s", context.state_dir)
 
     details = {"endpoint": context.endpoint, "region": region, "workers": _names(workers)}
-    gate = Gate(ErrorBoundary(Guard(RangeReader(Dispatcher()))), lambda: details)
+    emulated = ErrorBoundary(Guard(RangeReader(Dispatcher())))
+    gate = Gate(Console(emulated, context.endpoint, region), lambda: details)
     server = make_server(
         HOST, port, gate, threaded=True, request_handler=RequestHandler, fd=listener.fileno()
     )

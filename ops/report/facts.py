@@ -47,7 +47,6 @@ _OWN = {
 }
 _SAVED = (
     "late_data",
-    "duplicates_by_day",
     "quarantine_by_day",
     "freshness_of_tables",
     "quality_of_newest_run",

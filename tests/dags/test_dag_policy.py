@@ -123,7 +123,7 @@ def test_reconcile_follows_the_kpis(kpis_dag: DAG) -> None:
 
 def test_failed_weather_check_stops_only_the_weather(kpis_dag: DAG) -> None:
     behind = kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=False)
-    gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done"}
+    gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done", "publish_report"}
     assert behind == {job.name for job in WEATHER_JOBS} | gates | {"terminate_cluster"}
     assert "create_cluster" not in kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=True)
 

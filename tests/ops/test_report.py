@@ -274,7 +274,6 @@ def test_names_of_the_data_cannot_break_the_page(any_settings: Settings) -> None
     answers |= {
         "statuses": [{"status": evil, "sensor_count": 1}],
         "quarantine_by_day": [{"reason": evil, "entries": 1}],
-        "duplicates_by_day": [],
         "quality_of_newest_run": [
             {"table_name": evil, "metric": evil, "value": 1.0, "threshold": None, "verdict": "none"}
         ],

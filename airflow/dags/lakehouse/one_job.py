@@ -19,7 +19,14 @@ from lakehouse.operators import (
     SparkStepOperator,
     TerminateRunClusterOperator,
 )
-from lakehouse.tasks import EMR_ARGUMENTS, all_jobs_done, check_settings, publish_bundle, step_wait_limit
+from lakehouse.tasks import (
+    DATABASE,
+    EMR_ARGUMENTS,
+    all_jobs_done,
+    check_settings,
+    publish_bundle,
+    step_wait_limit,
+)
 
 LEASE_POLL = timedelta(minutes=2)
 
@@ -45,6 +52,7 @@ def wire_one_job(job: Job) -> None:
         job_flow_id=create.output,
         steps=[steps[job.name]],
         wait_limit=wait_limit,
+        database=DATABASE,
         doc_md=job.doc,
         outlets=[table_asset(table) for table in job.outputs],
         **EMR_ARGUMENTS,

@@ -34,6 +34,7 @@ from lakehouse.clusters import (
     clusters_of,
 )
 from lakehouse.hooks import IdempotentEmrHook
+from lakehouse.links import ClusterLink, QueryLink, StepLogLink, cluster_url, object_url, table_url
 from lakehouse.step_logs import explain_failure, read_log, step_log_uri, tail
 from lakehouse.steps import ADOPTABLE_STATES, cancel_request, step_status
 from lakehouse.triggers import StepTrigger
@@ -79,6 +80,7 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
     """
 
     aws_hook_class = IdempotentEmrHook
+    operator_extra_links = (ClusterLink(),)
     _job_flow_id: str | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -91,6 +93,7 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
             ClientError: EMR refuses the request; nothing was made.
         """
         cluster_id = str(super().execute(context))
+        ClusterLink.store(context["ti"], cluster_url(cluster_id, str(self.region_name)))
         event = {"job_flow_id": cluster_id}
         if settles(self.hook.conn, cluster_id, READY_STATES):
             return self.execute_complete(context, event)
@@ -129,15 +132,18 @@ class SparkStepOperator(EmrAddStepsOperator):
     :param steps: a list of the one step (templated), which is named like the task.
     :param wait_limit: how long it may take, queueing included; longer than the step's own time limit.
     :param waiter_delay: seconds between two looks at its state (templated).
+    :param database: where its tables lie (templated); the first of its outlets can be queried by a link.
     """
 
     aws_hook_class = IdempotentEmrHook
-    template_fields: Sequence[str] = (*EmrAddStepsOperator.template_fields, "waiter_delay")
+    operator_extra_links = (StepLogLink(), QueryLink(), ClusterLink())
+    template_fields: Sequence[str] = (*EmrAddStepsOperator.template_fields, "waiter_delay", "database")
 
-    def __init__(self, *, wait_limit: timedelta, waiter_delay: Any, **kwargs: Any) -> None:
+    def __init__(self, *, wait_limit: timedelta, waiter_delay: Any, database: str, **kwargs: Any) -> None:
         # Not deferrable in the provider's sense: its trigger cannot cancel, ours can.
         super().__init__(waiter_delay=waiter_delay, deferrable=False, **kwargs)
         self.wait_limit = wait_limit
+        self.database = database
         self._submitted: tuple[str, str] | None = None
 
     def execute(self, context: Context) -> None:
@@ -157,6 +163,7 @@ class SparkStepOperator(EmrAddStepsOperator):
         self.log.info("Step %s on cluster %s; its log will be %s", step_id, cluster_id, log_uri)
         context["ti"].xcom_push(key="step_id", value=step_id)
         context["ti"].xcom_push(key="log_uri", value=log_uri)
+        self._store_links(context["ti"], cluster_id, log_uri)
         raise TaskDeferred(
             trigger=StepTrigger(
                 job_flow_id=cluster_id,
@@ -203,6 +210,14 @@ class SparkStepOperator(EmrAddStepsOperator):
         """Cancel the step, if it has been submitted; while deferred, the trigger does this."""
         if self._submitted:
             self.hook.conn.cancel_steps(**cancel_request(*self._submitted))
+
+    def _store_links(self, task_instance: Any, cluster_id: str, log_uri: str | None) -> None:
+        region = str(self.region_name)
+        ClusterLink.store(task_instance, cluster_url(cluster_id, region))
+        if log_uri:
+            StepLogLink.store(task_instance, object_url(log_uri, region))
+        for table in self.outlets[:1]:
+            QueryLink.store(task_instance, table_url(self.database, table.name, region))
 
     @property
     def _s3(self) -> Any:

@@ -38,6 +38,9 @@ EMR_ARGUMENTS: dict[str, Any] = {
 There is no Airflow connection: credentials and endpoint come from the environment, as for any SDK.
 """
 
+DATABASE = "{{ ti.xcom_pull(task_ids='check_settings', key='settings')['glue_database'] }}"
+"""The database of the checked settings, templated."""
+
 
 @task(multiple_outputs=True, retries=0)
 def check_settings() -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""The task that makes the page about a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException
+
+from config.project_config import Settings
+from lakehouse.bundle import checkout_root
+from lakehouse.links import ReportLink, object_url
+
+
+class PublishReportOperator(BaseOperator):
+    """Make the page about this run, in a process of its own, and put it into S3."""
+
+    operator_extra_links = (ReportLink(),)
+
+    def execute(self, context: Context) -> str:
+        """URI of the page.
+
+        Raises:
+            ConfigError: the environment's settings are unusable.
+            AirflowException: it could not be made; the reason is in the message, the rest in the log.
+        """
+        settings, run_id = Settings.from_mapping(os.environ), context["run_id"]
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "ops.report", "--run", run_id]
+            command += ["--output", str(Path(folder) / "report.html")]
+            done = subprocess.run(command, cwd=checkout_root(), capture_output=True, text=True, check=False)
+        self.log.info("%s%s", done.stderr, done.stdout)
+        if done.returncode:
+            reason = done.stderr.strip().splitlines()[-1:]
+            raise AirflowException(f"ops.report exited with {done.returncode}: {' '.join(reason)}")
+        uri = settings.report_uri(run_id)
+        ReportLink.store(context["ti"], object_url(uri, settings.aws_region))
+        return uri
