@@ -55,18 +55,7 @@ def attested(lake: Lake) -> AttestedLake:
     options = [*lake.arguments(SILVER), "--correction", str(file)]
     replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(options), NOW)
     update_all(lake.spark, SILVER, lake.database, str(lake.warehouse))
-    assert attested.reconcile("--full").account.differences == []
     return attested
-
-
-def test_what_is_right_is_left_alone(attested: AttestedLake) -> None:
-    before = state(attested.lake)
-
-    shown, applied = run(attested.lake), run(attested.lake, *DAYS, "--apply")
-
-    assert list(lines_of(shown)) == list(lines_of(applied)) == ["Nothing differs from what bronze says."]
-    assert set(applied.work.values()) == {"up to date"}
-    assert state(attested.lake) == before
 
 
 def test_damage_is_shown_and_mended_to_what_was(attested: AttestedLake) -> None:
@@ -94,11 +83,15 @@ def test_damage_is_shown_and_mended_to_what_was(attested: AttestedLake) -> None:
 
     assert applied.days == shown.days
     anew = {"ingested_at": LATER.replace(tzinfo=None)}
-    mended = [{**row, **(anew if row["uuid"] in ("1", "3") else {})} for row in whole]
-    assert lake.rows(SILVER) == mended
+    right = [{**row, **(anew if row["uuid"] in ("1", "3") else {})} for row in whole]
+    assert lake.rows(SILVER) == right
     require_truth(lake, whole, *KPIS)
     assert attested.reconcile("--full").account.differences == []
-    assert run(lake).days == ()
+    mended = state(lake)
+    again = run(lake, *DAYS, "--apply")
+    assert list(lines_of(again)) == ["Nothing differs from what bronze says."]
+    assert set(again.work.values()) == {"up to date"}
+    assert state(lake) == mended
 
 
 def test_other_rules_move_rows_between_silver_and_quarantine(
@@ -131,15 +124,17 @@ def test_other_rules_move_rows_between_silver_and_quarantine(
     require_truth(lake, lake.rows(SILVER), *KPIS)
 
 
-def test_what_cannot_be_computed_anew_is_refused(attested: AttestedLake) -> None:
-    lake, name = attested.lake, attested.lake.name(SILVER)
+def test_what_cannot_be_computed_anew_is_refused(lake: Lake) -> None:
+    attested, name = AttestedLake(lake), lake.name(SILVER)
+    attested.send("c", event(uuid="1"))
+    attested.send("d", event(uuid="2"))
+    attested.ingest(LATER)
     with pytest.raises(LakeError, match="2026-06-04 is still being written"):
         run(lake, "--first-day", "2026-06-01", "--last-day", "2026-06-04")
     (lake.bronze / "dt=2026-06-01/hour=12/c.parquet").unlink()
     with pytest.raises(LakeError, match=r"would lose them: .*c\.parquet"):
         run(lake)
     lake.spark.sql(f"ALTER TABLE {name} DROP PARTITION FIELD days(event_time)")
-    lake.spark.sql(f"DELETE FROM {name} WHERE uuid = '1'")
     with pytest.raises(LakeError, match="not partitioned by days"):
         run(lake)
 
