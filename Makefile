@@ -6,7 +6,7 @@ ENVIRONMENT ?= dev
 TEST_WORKERS ?= 2
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile report test test-long test-docker test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-long test-docker test-exact test-fast lint format lock bench clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,12 @@ test-long: setup ## The property tests of the lake, many times as long (LAKE_SEE
 test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
 	@$(PYTHON) -m pytest tests/docker -m docker
 
+test-exact: setup ## The saved questions on a real Trino 476: the same answers (downloads 821 MB, once)
+	@$(PYTHON) -m local_stack.trino.install
+	@$(PYTHON) -m pytest tests/sql -m exact
+
 test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain, no Docker
-	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker"
+	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker and not exact"
 
 lint: setup ## ruff and mypy, nothing fixed
 	@$(PYTHON) -m ruff check .
@@ -62,10 +66,12 @@ lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	  -c requirements.lock emr_jobs/requirements.in -o emr_jobs/requirements.lock
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet --python-version 3.11 \
+	  local_stack/trino/requirements.in -o local_stack/trino/requirements.lock
+	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet --python-version 3.11 \
 	  tests/cloudformation/checkov.in -o tests/cloudformation/checkov.lock
 
 bench: setup ## Every benchmark, figures as JSON lines: make bench [NAMES="kpis producer"]
 	@$(PYTHON) -m benchmarks $(NAMES)
 
 clean: ## Remove the state of local runs (.local); packages and jars stay
-	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name spark -exec rm -rf {} +
+	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name spark ! -name trino -exec rm -rf {} +

@@ -1,5 +1,7 @@
 """Something to explore: events through Kinesis and Firehose, then every job on one emulated EMR cluster.
 
+Jobs that do not need each other run side by side, as in the DAG.
+
     python -m local_stack.sample
 
 For the notebook stack, which has no Airflow. Needs the settings of an emulated AWS in its environment, and
@@ -36,6 +38,14 @@ class SampleError(RuntimeError):
     """The sample could not be made; the message says which part failed, and why."""
 
 
+WAVES = (
+    ("ingest_events", "weather_extract"),
+    ("kpi_temp_humidity", "weather_transform", "kpi_sensor_health", "kpi_event_geo"),
+    ("kpi_sensor_weather", "reconcile"),
+)
+"""The jobs, in the order in which they need each other."""
+
+
 def is_there(glue: Any, settings: Settings) -> bool:
     """Whether the lakehouse holds the table of the last job."""
     try:
@@ -61,30 +71,37 @@ def send_events(count: int) -> None:
 
 
 def run_jobs(session: boto3.session.Session, settings: Settings) -> None:
-    """Run every job, one after the other, on a cluster that is terminated whatever happens.
+    """Run every job, wave by wave, on a cluster that is terminated whatever happens.
 
     Raises:
         SampleError: a job failed; with EMR's reason and the end of its log.
     """
     emr, s3 = session.client("emr"), session.client("s3")
     bundle, wheelhouse = publish_bundle(s3, settings), publish_wheelhouse(s3, settings)
-    request = {
-        **run_job_flow_request(settings, name=CLUSTER_NAME, core_nodes=1, wheelhouse=wheelhouse),
-        "StepConcurrencyLevel": 1,
-    }
+    request = run_job_flow_request(settings, name=CLUSTER_NAME, core_nodes=1, wheelhouse=wheelhouse)
     cluster = emr.run_job_flow(**request)["JobFlowId"]
     try:
-        steps = [emr_step(job, settings, bundle) for job in JOBS.values()]
-        step_ids = emr.add_job_flow_steps(JobFlowId=cluster, Steps=steps)["StepIds"]
-        for step_id, job in zip(step_ids, JOBS, strict=True):
-            try:
-                emr.get_waiter("step_complete").wait(ClusterId=cluster, StepId=step_id, WaiterConfig=_POLL)
-            except WaiterError as error:
-                status = step_status(emr, cluster, step_id)
-                raise SampleError(explain_failure(emr, s3, cluster, step_id, status)) from error
-            print(f"{job} is done", flush=True)
+        for wave in WAVES:
+            steps = [emr_step(JOBS[job], settings, bundle) for job in wave]
+            step_ids = emr.add_job_flow_steps(JobFlowId=cluster, Steps=steps)["StepIds"]
+            for step_id, job in zip(step_ids, wave, strict=True):
+                wait_for_step(emr, s3, cluster, step_id)
+                print(f"{job} is done", flush=True)
     finally:
         emr.terminate_job_flows(JobFlowIds=[cluster])
+
+
+def wait_for_step(emr: Any, s3: Any, cluster: str, step_id: str) -> None:
+    """Wait until a step has completed.
+
+    Raises:
+        SampleError: it did not; with EMR's reason and the end of its log.
+    """
+    try:
+        emr.get_waiter("step_complete").wait(ClusterId=cluster, StepId=step_id, WaiterConfig=_POLL)
+    except WaiterError as error:
+        status = step_status(emr, cluster, step_id)
+        raise SampleError(explain_failure(emr, s3, cluster, step_id, status)) from error
 
 
 def main() -> int:

@@ -91,7 +91,8 @@ PARAMS = {
 
 def _gate(task_id: str) -> EmptyOperator:
     """Passes unless something before it failed: a job that the parameters leave out holds up no other."""
-    return EmptyOperator(task_id=task_id, trigger_rule=TriggerRule.NONE_FAILED)
+    doc = "A gate: passes unless something before it failed"
+    return EmptyOperator(task_id=task_id, trigger_rule=TriggerRule.NONE_FAILED, doc_md=doc)
 
 
 @dag(
@@ -111,10 +112,17 @@ def clickstream_emr_kpis() -> None:
     checked = check_settings()
     steps = publish_bundle(checked["settings"], JOB_NAMES)
     create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+        task_id="create_cluster",
+        job_flow_overrides=checked["cluster_request"],
+        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
+        **EMR_ARGUMENTS,
     )
     terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
+        task_id="terminate_cluster",
+        cluster_request=checked["cluster_request"],
+        retries=5,
+        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        **EMR_ARGUMENTS,
     )
     verdict = all_jobs_done(JOB_NAMES)
 
@@ -131,9 +139,11 @@ def clickstream_emr_kpis() -> None:
         )
 
     ingest, ingested = step_of(INGEST_JOB), _gate("events_ingested")
-    with TaskGroup("kpis", prefix_group_id=False) as kpis:
+    with TaskGroup("kpis", prefix_group_id=False, tooltip="Events to KPI tables") as kpis:
         kpi_steps = {job.name: step_of(job) for job in KPI_JOBS}
-    with TaskGroup("weather", prefix_group_id=False):
+    with TaskGroup(
+        "weather", prefix_group_id=False, tooltip="Weather of the grid, and measured climate beside it"
+    ):
         extract, transform, join = (step_of(job) for job in WEATHER_JOBS)
         landed, published = _gate("weather_landed"), _gate("weather_and_climate_published")
         weather_check(checked["settings"]) >> extract >> landed >> transform >> published >> join

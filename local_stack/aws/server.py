@@ -33,7 +33,7 @@ DRAIN_SECONDS = 10.0
 
 
 class RequestHandler(MotoRequestHandler):
-    """Keeps connections alive, and sends small answers at once."""
+    """Takes chunked bodies, as SDKs send them, and sends small answers at once."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -138,7 +138,7 @@ def _download(
     command: list[str | Path] = [
         java_home / "bin" / "java",
         "-cp",
-        _ivy_jar(),
+        ivy_jar(),
         "org.apache.ivy.Main",
         "-ivy",
         module,
@@ -179,7 +179,7 @@ def _download_failed(folder: Path, lines: list[str]) -> str:
     )
 
 
-def _ivy_jar() -> Path:
+def ivy_jar() -> Path:
     """The Ivy with which spark-submit resolves --packages."""
     (jar,) = (SPARK_HOME / "jars").glob("ivy-*.jar")
     return jar

@@ -45,6 +45,12 @@ def test_dag_says_who_and_what(dag: DAG) -> None:
     assert {task.owner for task in dag.tasks} == {DAG_DEFAULT_ARGS["owner"]}
 
 
+def test_every_task_and_group_says_what_it_is(dag: DAG) -> None:
+    assert [task.task_id for task in dag.tasks if not task.doc_md] == []
+    groups = [group for name, group in dag.task_group_dict.items() if name]
+    assert [group.group_id for group in groups if not group.tooltip] == []
+
+
 def test_runs_do_not_overlap_or_catch_up(dag: DAG) -> None:
     assert dag.max_active_runs == 1
     assert dag.catchup is False

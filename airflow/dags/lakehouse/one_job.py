@@ -41,10 +41,17 @@ def wire_one_job(job: Job) -> None:
     wait_limit = step_wait_limit([job])
     leased = take_lease(checked["settings"], int((CLUSTER_START_LIMIT + wait_limit).total_seconds()))
     create = CreateRunClusterOperator(
-        task_id="create_cluster", job_flow_overrides=checked["cluster_request"], **EMR_ARGUMENTS
+        task_id="create_cluster",
+        job_flow_overrides=checked["cluster_request"],
+        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
+        **EMR_ARGUMENTS,
     )
     terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster", cluster_request=checked["cluster_request"], retries=5, **EMR_ARGUMENTS
+        task_id="terminate_cluster",
+        cluster_request=checked["cluster_request"],
+        retries=5,
+        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        **EMR_ARGUMENTS,
     )
     verdict = all_jobs_done([job.name])
     step = SparkStepOperator(

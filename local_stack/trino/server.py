@@ -1,0 +1,192 @@
+"""One Trino process over an emulated Glue and S3, with Athena's one catalog for Iceberg and Hive tables."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local_stack.trino.install import TrinoHome
+
+CATALOG = "awsdatacatalog"
+READY_SECONDS = 180
+
+_NOT_YET = ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
+
+_JVM = (
+    "-Xmx1G",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseG1GC",
+    "-Duser.timezone=UTC",
+    "-Djdk.attach.allowAttachSelf=true",
+    "-Dfile.encoding=UTF-8",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+    "--add-modules=jdk.incubator.vector",
+)
+
+
+class TrinoError(RuntimeError):
+    """Trino did not start, or refuses a query; the message is its own. ``name`` is that of the error."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where the tables are: an emulated AWS, and the keys of an account in it."""
+
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str = "test"  # noqa: S105 - the emulation's
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Columns with Trino's types, and rows as JSON has them."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class Trino:
+    """A running Trino."""
+
+    url: str
+
+    def query(self, sql: str, database: str) -> Answer:
+        """The rows of a statement.
+
+        Raises:
+            TrinoError: it fails, with Trino's name of the error.
+        """
+        headers = {"X-Trino-User": "analyst", "X-Trino-Catalog": CATALOG, "X-Trino-Schema": database}
+        page = httpx.post(f"{self.url}/v1/statement", content=sql, headers=headers, timeout=60).json()
+        columns: list[Mapping[str, Any]] = []
+        rows: list[list[Any]] = []
+        while True:
+            if error := page.get("error"):
+                raise TrinoError(error["errorName"], error["message"])
+            columns = page.get("columns") or columns
+            rows += page.get("data") or []
+            if "nextUri" not in page:
+                break
+            page = httpx.get(page["nextUri"], headers=headers, timeout=60).json()
+        return Answer(
+            tuple(column["name"] for column in columns), tuple(column["type"] for column in columns), rows
+        )
+
+
+def configuration(lake: Lake, port: int) -> dict[str, str]:
+    """Trino's files, by path below ``etc``."""
+    glue = {
+        "hive.metastore.glue.region": lake.region,
+        "hive.metastore.glue.endpoint-url": lake.endpoint,
+        "hive.metastore.glue.aws-access-key": lake.access_key,
+        "hive.metastore.glue.aws-secret-key": lake.secret_key,
+    }
+    s3 = {
+        "fs.native-s3.enabled": "true",
+        "s3.endpoint": lake.endpoint,
+        "s3.region": lake.region,
+        "s3.path-style-access": "true",
+        "s3.aws-access-key": lake.access_key,
+        "s3.aws-secret-key": lake.secret_key,
+    }
+    iceberg = {
+        "connector.name": "iceberg",
+        "iceberg.catalog.type": "glue",
+        "iceberg.hive-catalog-name": "hive",
+    }
+    hive = {
+        "connector.name": "hive",
+        "hive.metastore": "glue",
+        "hive.iceberg-catalog-name": CATALOG,
+        # As in Athena, where it is the table's own setting.
+        "hive.partition-projection-enabled": "true",
+        "hive.recursive-directories": "true",
+    }
+    node = {"node.environment": "local", "node.bind-ip": "127.0.0.1", "node.internal-address": "127.0.0.1"}
+    config = {
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "http-server.http.port": str(port),
+        "discovery.uri": f"http://127.0.0.1:{port}",
+        "catalog.management": "static",
+    }
+    return {
+        "node.properties": _properties(node),
+        "config.properties": _properties(config),
+        "log.properties": _properties({"io.trino": "WARN"}),
+        f"catalog/{CATALOG}.properties": _properties({**iceberg, **glue, **s3}),
+        "catalog/hive.properties": _properties({**hive, **glue, **s3}),
+    }
+
+
+def _properties(settings: Mapping[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+@contextmanager
+def run_trino(home: TrinoHome, lake: Lake, folder: Path, port: int) -> Iterator[Trino]:
+    """Run Trino with its files below ``folder`` until the end of the context.
+
+    Raises:
+        TrinoError: it does not start; with the end of its log.
+    """
+    for name, text in configuration(lake, port).items():
+        file = folder / "etc" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (folder / "plugin").symlink_to(home.server / "plugin")
+    log = folder / "server.log"
+    command = [str(home.java), *_JVM, "-cp", f"{home.server}/lib/*", f"-Dnode.data-dir={folder}/data"]
+    command += [f"-Dconfig={folder}/etc/config.properties", f"-Dlog.levels-file={folder}/etc/log.properties"]
+    command += [f"-Dcatalog.config-dir={folder}/etc/catalog", f"-Dplugin.dir={folder}/plugin"]
+    command += ["-Dnode.environment=local", "-Dnode.bind-ip=127.0.0.1", "-Dnode.internal-address=127.0.0.1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "io.trino.server.TrinoServer"], cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        trino = Trino(f"http://127.0.0.1:{port}")
+        _wait_until_ready(trino, process, log)
+        yield trino
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(trino: Trino, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until it takes work: ``/v1/info`` says ready before that."""
+    deadline = time.monotonic() + READY_SECONDS
+    why = "no answer"
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            trino.query("SELECT 1", "default")
+        except (httpx.HTTPError, ValueError) as error:
+            why = str(error)
+        except TrinoError as error:
+            if error.name not in _NOT_YET:
+                raise
+            why = str(error)
+        else:
+            return
+        time.sleep(0.5)
+    end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    raise TrinoError("NOT_STARTED", f"{why}. The end of {log}:\n{end}")

@@ -1,0 +1,99 @@
+"""Trino's files and protocol, without Trino; with it: tests/sql/test_exact.py."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_stack.trino import install as installer
+from local_stack.trino.install import InstallError, TrinoHome
+from local_stack.trino.server import CATALOG, Lake, Trino, TrinoError, configuration, run_trino
+
+LAKE = Lake("http://127.0.0.1:4566", "eu-north-1", "AKIA")
+
+
+@pytest.fixture
+def answers() -> dict[str, dict[str, Any]]:
+    """What the scripted server answers, by path."""
+    return {}
+
+
+@pytest.fixture
+def server(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """A server that speaks Trino's protocol by script."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            assert self.headers["X-Trino-Catalog"] == CATALOG
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    listening = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listening.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+def test_rows_come_page_by_page(server: str, answers: dict[str, dict[str, Any]]) -> None:
+    columns = [{"name": "n", "type": "bigint"}]
+    answers["/v1/statement"] = {"nextUri": f"{server}/1"}
+    answers["/1"] = {"columns": columns, "data": [[1], [2]], "nextUri": f"{server}/2"}
+    answers["/2"] = {"columns": columns, "data": [[3]]}
+    answer = Trino(server).query("SELECT n", "analytics")
+    assert (answer.columns, answer.types, answer.rows) == (("n",), ("bigint",), [[1], [2], [3]])
+
+
+def test_an_error_has_its_name(server: str, answers: dict[str, dict[str, Any]]) -> None:
+    error = {"errorName": "TABLE_NOT_FOUND", "message": "line 1:15: no t"}
+    answers["/v1/statement"] = {"nextUri": f"{server}/1"}
+    answers["/1"] = {"error": error}
+    with pytest.raises(TrinoError, match="TABLE_NOT_FOUND: line 1:15: no t") as raised:
+        Trino(server).query("SELECT n", "analytics")
+    assert raised.value.name == "TABLE_NOT_FOUND"
+
+
+def test_both_kinds_of_table_are_reached_by_one_name_and_only_from_here() -> None:
+    files = configuration(LAKE, 8081)
+    assert "iceberg.hive-catalog-name=hive\n" in files[f"catalog/{CATALOG}.properties"]
+    assert f"hive.iceberg-catalog-name={CATALOG}\n" in files["catalog/hive.properties"]
+    assert "node.bind-ip=127.0.0.1\n" in files["node.properties"]
+    assert "http-server.http.port=8081\n" in files["config.properties"]
+
+
+def test_one_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+    home = TrinoHome(tmp_path / "home")
+    home.java.parent.mkdir(parents=True)
+    home.java.write_text("#!/bin/sh\necho 'the port is taken' >&2\nexit 1\n")
+    home.java.chmod(0o755)
+    with (
+        pytest.raises(TrinoError, match=r"NOT_STARTED: .*(\n.*)*the port is taken"),
+        run_trino(home, LAKE, tmp_path / "run", 9),
+    ):
+        pass
+
+
+def test_what_cannot_be_downloaded_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installer, "LOCK", tmp_path / "no.lock")
+    home = TrinoHome(tmp_path / "home")
+    with pytest.raises(InstallError, match=r"needs the network once(.|\n)*no\.lock"):
+        installer.install(home)
+    assert not home.is_complete
