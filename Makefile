@@ -6,7 +6,7 @@ ENVIRONMENT ?= dev
 TEST_WORKERS ?= 2
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile report test test-docker test-exact test-fast lint format lock audit bench drill clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-long test-docker test-exact test-fast lint format lock audit bench drill clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ report: setup ## A page about the newest run, for any browser: .local/report.htm
 
 test: setup ## Everything that passes or fails, the whole chain included; not the containers
 	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-long: setup ## The property tests of the lake, many times as long (LAKE_SEED=N repeats a run)
+	@LAKE_HISTORIES=30 LAKE_MODEL_HISTORIES=100000 $(PYTHON) -m pytest -s tests/emr_jobs/test_ingest_model.py \
+	  tests/emr_jobs/test_incremental_histories.py tests/emr_jobs/test_lake_histories.py
 
 test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
 	@$(PYTHON) -m pytest tests/docker -m docker

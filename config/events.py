@@ -55,3 +55,17 @@ UUID_CONFLICT = "uuid_conflict"
 
 UNREADABLE_DOCUMENT = "unreadable_failure_document"
 """Reason of a line among the conversion failures that is not a document of Firehose's."""
+
+
+class EntryState(StrEnum):
+    """What became of an entry of quarantine."""
+
+    OPEN = "open"
+    """It stands for its record."""
+
+    REPLAYED = "replayed"
+    """Its record, as it is or corrected, is an event or a duplicate."""
+
+    SUPERSEDED = "superseded"
+    """It was a uuid_conflict, and is an event or a duplicate now that a copy at a smaller position has come;
+    or its file was taken out again by a rollback."""

@@ -147,7 +147,32 @@ REPLAY_QUARANTINE = Job(
     doc="Chosen entries of quarantine judged anew, as they are or corrected",
 )
 
-ALL_JOBS: dict[str, Job] = {**JOBS, **{job.name: job for job in (MAINTAIN_TABLES, REPLAY_QUARANTINE)}}
+MAX_BACKFILL_DAYS = 366
+"""So many days one backfill computes anew, at most."""
+
+BACKFILL = Job(
+    name="backfill",
+    table="clickstream_events",
+    outputs=(
+        "clickstream_events",
+        "clickstream_quarantine",
+        *(table for job in KPI_JOBS for table in job.outputs),
+    ),
+    doc="Days of events computed anew from bronze, and their KPIs",
+    time_limit_minutes=180,
+)
+
+ERASE_SENSOR = Job(
+    name="erase_sensor",
+    table="clickstream_events",
+    outputs=BACKFILL.outputs,
+    doc="One sensor's data erased from the tables of events and KPIs",
+)
+
+REPAIR_JOBS = (REPLAY_QUARANTINE, BACKFILL, ERASE_SENSOR)
+"""What people run by hand on the tables of events, each in a DAG of its own."""
+
+ALL_JOBS: dict[str, Job] = {**JOBS, **{job.name: job for job in (MAINTAIN_TABLES, *REPAIR_JOBS)}}
 """Those of the main DAG, and what keeps the tables in order."""
 
 

@@ -18,6 +18,9 @@ SPARK_CATALOG = "glue"
 DAG_ID = "clickstream_emr_kpis"
 MAINTENANCE_DAG_ID = "lakehouse_maintenance"
 SWEEPER_DAG_ID = "cluster_sweeper"
+BACKFILL_DAG_ID = "clickstream_backfill"
+REPLAY_DAG_ID = "quarantine_replay"
+ERASURE_DAG_ID = "sensor_erasure"
 
 
 def stack_name(environment: str, concern: str | None = None) -> str:

@@ -1,7 +1,8 @@
 """The equations that must hold from the stream to the KPI tables: the same for the EMR step and by hand.
 
 Every acknowledged record is delivered; every delivered record is an event of silver, a duplicate or an open
-entry of quarantine, unless it expired or still awaits its ingest; every KPI table counts each event once.
+entry of quarantine, unless it expired, was erased or still awaits its ingest; every KPI table counts each
+event once.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Account:
     ``acked`` are attested by the producers' manifests; of them, ``undelivered`` are nowhere, ``in_flight``
     are nowhere yet, but were sent so lately that they may still come. ``bronze`` rows and ``failed``
     conversions were delivered; of these ``awaiting`` came after the last ingest looked, and all
-    others are in ``silver``, open entries of quarantine, or duplicates.
+    others are in ``silver``, open entries of quarantine, duplicates, or ``erased``, as their sensor's data.
     ``expired`` were deleted since they arrived before the retention's cutoff: what arrived then is no longer
     compared. ``settled`` records were delivered on days that an earlier reconciliation has checked for good.
     """
@@ -89,6 +90,7 @@ class Account:
     silver: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    erased: int = 0
     kpis: tuple[KpiTotal, ...] = ()
 
     @property
@@ -107,7 +109,7 @@ class Account:
                 "unaccounted",
                 "bronze rows and failed conversions",
                 self.bronze + self.failed - self.awaiting,
-                self.silver + self.quarantined + self.duplicates,
+                self.silver + self.quarantined + self.erased + self.duplicates,
             ),
             *(
                 Check(f"miscounted_{kpi.table}", f"events in {kpi.table}", kpi.counted, kpi.expected)
@@ -135,6 +137,7 @@ class Account:
             ("  expired, on top", self.expired, None),
             ("  events", self.silver, None),
             ("  in quarantine", self.quarantined, None),
+            ("  erased", self.erased, None),
             ("  duplicates", self.duplicates, accounted),
             *(
                 (f"events in {kpi.table}", kpi.counted, check)

@@ -76,7 +76,7 @@ QUARANTINE = TableSpec(
         ),
         Column("raw", "string", "The event as JSON; of a failed conversion the record's bytes as base64"),
         _ARRIVAL_HOUR,
-        Column("state", "string", "open, or replayed", nullable=False),
+        Column("state", "string", "open, replayed, or superseded; only open entries count", nullable=False),
         Column("correction", "string", "The event as JSON that was replayed instead"),
         Column("replayed_at", "timestamp", "When it was replayed, UTC"),
         _INGESTED_AT,

@@ -8,8 +8,6 @@ quarantine by then.
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,15 +16,16 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from config.jobs import DEFAULT_OPEN_HOURS, JOBS
-from config.tables import QUARANTINE, SILVER
-from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser
-from emr_jobs.lake.errors import LakeError
+from emr_jobs.edge.arguments import (
+    SourceHelp,
+    add_conversion_errors_option,
+    job_parser,
+    parse_with_folder,
+)
+from emr_jobs.edge.command import run_command
+from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.ingest import IngestReport, ingest
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.silver import Delivery, SilverLake
-from emr_jobs.lake.tables import ensure_table, qualified_name
-
-logger = logging.getLogger("emr_jobs.ingest_events")
 
 JOB = JOBS["ingest_events"]
 
@@ -37,24 +36,10 @@ _SOURCE = SourceHelp(
 )
 
 
-def quarantine_table(table: str) -> str:
-    """Name of the quarantine beside ``table``.
-
-    >>> quarantine_table("clickstream_events"), quarantine_table("trial")
-    ('clickstream_quarantine', 'trial_quarantine')
-    """
-    return f"{table.removesuffix('_events')}_quarantine"
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = job_parser(JOB, _SOURCE)
-    parser.add_argument(
-        "--conversion-errors",
-        default="",
-        metavar="PATH",
-        help="folder of the records that Firehose could not convert (default: none are read)",
-    )
+    add_conversion_errors_option(parser)
     parser.add_argument(
         "--open-hours",
         type=_hours,
@@ -73,24 +58,12 @@ def _hours(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ingest, say what was done as one JSON line on stdout, and return the exit status."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    if is_table_name(options.source):
-        parser.error(f"argument BRONZE_PATH: {options.source!r} is the name of a table, not a folder")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("emr_jobs").setLevel(logging.INFO)
-    try:
-        spark = open_session(JOB.name, options.warehouse)
-        try:
-            report = run(spark, options)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        logger.error("%s failed: %s", JOB.name, error)
-        return 1
-    line = {"job": JOB.name, "source": options.source, **asdict(report)}
-    sys.stdout.write(json.dumps(line, sort_keys=True) + "\n")
-    return 0
+    options = parse_with_folder(build_parser(), argv)
+
+    def describe(report: IngestReport) -> dict[str, object]:
+        return {"job": JOB.name, "source": options.source, **asdict(report)}
+
+    return run_command(JOB.name, options.warehouse, lambda spark: run(spark, options), describe)
 
 
 def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None = None) -> IngestReport:
@@ -99,13 +72,10 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     Raises:
         LakeError: nothing was published to silver; the message says why.
     """
-    silver = qualified_name(options.database, options.table)
-    quarantine = qualified_name(options.database, quarantine_table(options.table))
-    ensure_table(spark, silver, SILVER)
-    ensure_table(spark, quarantine, QUARANTINE)
+    tables = EventTables.ensure(spark, options.database, options.table)
     started = now or datetime.now(UTC)
     delivery = Delivery(options.source, options.conversion_errors)
-    return ingest(SilverLake(spark, delivery, silver, quarantine, started), started, options.open_hours)
+    return ingest(SilverLake(spark, delivery, tables, started), started, options.open_hours)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -15,14 +13,11 @@ from config.jobs import JOBS
 from config.tables import TABLES
 from config.weather import MAX_DISTANCE_KM
 from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser, name_argument
-from emr_jobs.edge.weather import log_to_stderr
+from emr_jobs.edge.command import run_command
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.publish import publish, replacing, start_over
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
 from emr_jobs.transforms.sensor_weather import to_sensor_weather
-
-log = logging.getLogger("kpi_sensor_weather")
 
 SPEC = TABLES["sensor_weather_daily"]
 
@@ -62,18 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not is_table_name(options.source):
         parser.error(f"argument BRONZE_PATH: {options.source!r} is not the name of a table")
-    log_to_stderr()
-    try:
-        spark = open_session(JOBS["kpi_sensor_weather"].name, options.warehouse)
-        try:
-            report = join(spark, options)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        log.error("%s", error)
-        return 1
-    sys.stdout.write(json.dumps(asdict(report)) + "\n")
-    return 0
+    return run_command(JOBS["kpi_sensor_weather"].name, options.warehouse, lambda spark: join(spark, options))
 
 
 def join(spark: SparkSession, options: argparse.Namespace) -> JoinReport:

@@ -6,7 +6,6 @@ ICEBERG_TABLE gets the figures before and after.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import time
@@ -19,10 +18,9 @@ from pyspark.sql import SparkSession
 from config.jobs import MAINTAIN_TABLES
 from config.tables import TABLES, TableSpec
 from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser
-from emr_jobs.edge.weather import log_to_stderr
+from emr_jobs.edge.command import run_command
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.metrics import record_metrics
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import qualified_name
 from emr_jobs.lake.upkeep import (
     TableSize,
@@ -35,7 +33,7 @@ from emr_jobs.lake.upkeep import (
 )
 from emr_jobs.transforms.weather_quality import Metric
 
-log = logging.getLogger("maintain_tables")
+log = logging.getLogger("emr_jobs.maintain_tables")
 
 ALL = "all"
 
@@ -71,6 +69,13 @@ class TableReport:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to all of them."""
+
+    tables: tuple[TableReport, ...]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = job_parser(MAINTAIN_TABLES, _SOURCE)
@@ -93,7 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"argument BRONZE_PATH: {options.source!r} is not the name of an Iceberg table, nor all")
     if options.retention_days is not None and options.retention_days < 1:
         parser.error("argument --retention-days: at least 1")
-    log_to_stderr()
     now = datetime.now(UTC)
     plan = Plan(
         database=options.database,
@@ -103,17 +107,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         retention=timedelta(days=options.retention_days) if options.retention_days else None,
         delete_orphans=options.remove_orphans,
     )
-    try:
-        spark = open_session(MAINTAIN_TABLES.name, options.warehouse)
-        try:
-            reports = maintain(spark, specs, plan)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        log.error("%s", error)
-        return 1
-    sys.stdout.write(json.dumps([asdict(report) for report in reports]) + "\n")
-    return 0
+    return run_command(
+        MAINTAIN_TABLES.name,
+        options.warehouse,
+        lambda spark: Maintained(tuple(maintain(spark, specs, plan))),
+        lambda done: [asdict(report) for report in done.tables],
+    )
 
 
 def specs_of(source: str) -> list[TableSpec]:

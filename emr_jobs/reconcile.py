@@ -22,17 +22,21 @@ from config.jobs import RECONCILE_JOB
 from config.reconciliation import Account, KpiTotal, Retained
 from config.tables import (
     EVENT_GEO_KPIS_EVENTS,
-    QUARANTINE,
     RECONCILED_MANIFESTS,
     SENSOR_HEALTH,
     SENSOR_STATUS,
-    SILVER,
 )
-from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser
-from emr_jobs.ingest_events import quarantine_table
+from emr_jobs.edge.arguments import (
+    SourceHelp,
+    add_conversion_errors_option,
+    job_parser,
+    parse_with_folder,
+)
+from emr_jobs.edge.command import run_command
 from emr_jobs.lake import reconciled as memory
 from emr_jobs.lake.delivered import list_delivered
-from emr_jobs.lake.errors import ConcurrentPublishError, LakeError
+from emr_jobs.lake.errors import ConcurrentPublishError
+from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.history import at_snapshot
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.ledger import Ledger
@@ -52,8 +56,7 @@ from emr_jobs.lake.reconciliation import (
     name_wrong_files,
 )
 from emr_jobs.lake.reflection import PROPERTY as REFLECTION_PROPERTY
-from emr_jobs.lake.session import open_session
-from emr_jobs.lake.tables import current_snapshot, ensure_table, load_table, qualified_name, snapshot_of
+from emr_jobs.lake.tables import current_snapshot, load_table, qualified_name, snapshot_of
 from emr_jobs.transforms.weather_quality import Exact, Metric
 
 logger = logging.getLogger("emr_jobs.reconcile")
@@ -80,9 +83,7 @@ class Result:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = job_parser(RECONCILE_JOB, _SOURCE)
-    parser.add_argument(
-        "--conversion-errors", default="", metavar="PATH", help="folder of failed conversions"
-    )
+    add_conversion_errors_option(parser)
     parser.add_argument("--manifests", default="", metavar="PATH", help="folder of the producers' manifests")
     parser.add_argument(
         "--delivery-minutes",
@@ -97,28 +98,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reconcile, say what was found as one JSON line on stdout; 1 if anything differs."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    if is_table_name(options.source):
-        parser.error(f"argument BRONZE_PATH: {options.source!r} is the name of a table, not a folder")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("emr_jobs").setLevel(logging.INFO)
-    try:
-        spark = open_session(RECONCILE_JOB.name, options.warehouse)
-        try:
-            result = run(spark, options)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        logger.error("%s failed: %s", RECONCILE_JOB.name, error)
-        return 1
+    options = parse_with_folder(build_parser(), argv)
+    return run_command(
+        RECONCILE_JOB.name, options.warehouse, lambda spark: run(spark, options), _describe, _judge
+    )
+
+
+def _describe(result: Result) -> dict[str, object]:
     account = result.account
     said = {"unattested": account.unattested, "differences": [str(check) for check in account.differences]}
-    line = {"job": RECONCILE_JOB.name, "unchanged": result.is_unchanged, **asdict(account), **said}
-    sys.stdout.write(json.dumps(line, sort_keys=True) + "\n")
-    for sentence in (*map(str, account.differences), *result.named):
+    return {"job": RECONCILE_JOB.name, "unchanged": result.is_unchanged, **asdict(account), **said}
+
+
+def _judge(result: Result) -> int:
+    for sentence in (*map(str, result.account.differences), *result.named):
         logger.error("%s", sentence)
-    return 1 if account.differences else 0
+    return 1 if result.account.differences else 0
 
 
 def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None = None) -> Result:
@@ -193,19 +188,18 @@ class _Reconciliation:
 
     def _look(self) -> tuple[LakeState, Retained]:
         """The tables now, and what retention has left of them."""
-        silver = self._name(self.options.table)
-        quarantine = self._name(quarantine_table(self.options.table))
-        ensure_table(self.spark, silver, SILVER)
-        ensure_table(self.spark, quarantine, QUARANTINE)
-        quarantine_at = current_snapshot(self.spark, quarantine)
-        table = load_table(self.spark, silver)
+        tables = EventTables.ensure(self.spark, self.options.database, self.options.table)
+        quarantine_at = current_snapshot(self.spark, tables.quarantine)
+        table = load_table(self.spark, tables.silver)
         table.refresh()
         properties = table.properties()
         ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
-        other = load_table(self.spark, quarantine)
+        other = load_table(self.spark, tables.quarantine)
         other.refresh()
         retained = Retained.of(properties, other.properties())
-        return LakeState(silver, quarantine, snapshot_of(table), quarantine_at, ledger), retained
+        return LakeState(
+            tables.silver, tables.quarantine, snapshot_of(table), quarantine_at, ledger
+        ), retained
 
     def _list(self, since: str) -> tuple[list[str], list[str]]:
         first = f"{since}T00" if since else ""
@@ -233,9 +227,9 @@ class _Reconciliation:
     ) -> Missing:
         if not new:
             return Missing()
-        errors, since = self.options.conversion_errors, attested_since(new)
-        failures = list_delivered(self.spark, errors, f"{since}T00") if errors else []
-        return find_missing(self.spark, state, delivered, failures, new, parts, self.now)
+        files = self._list(f"{attested_since(new)}")
+        since_then = Delivered.of(self.options.source, *files, state.ledger)
+        return find_missing(self.spark, state, delivered, since_then, new, parts, self.now)
 
     def _account(
         self,
@@ -256,6 +250,7 @@ class _Reconciliation:
             silver=counts.silver.total(),
             quarantined=counts.quarantined.total(),
             duplicates=counts.duplicates.total(),
+            erased=counts.erased.total(),
             kpis=tuple(self._kpi_totals(state)),
         )
 

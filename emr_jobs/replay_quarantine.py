@@ -7,8 +7,6 @@ correction. BRONZE_PATH is not read. Running it again changes nothing.
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,16 +15,11 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from config.jobs import REPLAY_QUARANTINE
-from config.tables import QUARANTINE, SILVER
 from emr_jobs.edge.arguments import SourceHelp, job_parser
-from emr_jobs.ingest_events import quarantine_table
-from emr_jobs.lake.errors import LakeError
+from emr_jobs.edge.command import run_command
+from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.replay import Choice, ReplayLake, ReplayReport, parse_corrections, replay
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.silver import Delivery
-from emr_jobs.lake.tables import ensure_table, qualified_name
-
-logger = logging.getLogger("emr_jobs.replay_quarantine")
 
 _SOURCE = SourceHelp(
     behaviour="What is valid now becomes an event or a duplicate; the rest stays as it is.",
@@ -58,19 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not (options.reason or options.source_file or options.uuid or options.correction):
         parser.error("choose entries: --reason, --source-file, --uuid or --correction")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("emr_jobs").setLevel(logging.INFO)
-    try:
-        spark = open_session(REPLAY_QUARANTINE.name, options.warehouse)
-        try:
-            report = run(spark, options)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        logger.error("%s failed: %s", REPLAY_QUARANTINE.name, error)
-        return 1
-    sys.stdout.write(json.dumps({"job": REPLAY_QUARANTINE.name, **asdict(report)}, sort_keys=True) + "\n")
-    return 0
+
+    def describe(report: ReplayReport) -> dict[str, object]:
+        return {"job": REPLAY_QUARANTINE.name, **asdict(report)}
+
+    return run_command(REPLAY_QUARANTINE.name, options.warehouse, lambda spark: run(spark, options), describe)
 
 
 def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None = None) -> ReplayReport:
@@ -79,15 +64,12 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     Raises:
         LakeError: nothing was published to silver; the message says why.
     """
-    silver = qualified_name(options.database, options.table)
-    quarantine = qualified_name(options.database, quarantine_table(options.table))
-    ensure_table(spark, silver, SILVER)
-    ensure_table(spark, quarantine, QUARANTINE)
+    tables = EventTables.ensure(spark, options.database, options.table)
     lines = [row.value for row in spark.read.text(options.correction).collect()] if options.correction else []
     choice = Choice(tuple(options.reason), options.source_file, options.uuid, parse_corrections(lines))
     started = now or datetime.now(UTC)
-    lake = ReplayLake(spark, Delivery(options.source), silver, quarantine, started)
-    return replay(lake, choice, started)
+    lake = ReplayLake(spark, Delivery(options.source), tables, started)
+    return replay(lake, choice)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,27 @@
 """By hand: take back what was published to a table, to one of its earlier snapshots.
 
-A KPI table that was rolled back is computed anew by its next run on the table of events.
+Of the table of events, the files that the commits had taken in are owed again: the next ingest reads them
+anew. Its quarantine follows: entries that the commits had superseded or replayed are open again. KPI tables
+follow with their next run; one that was rolled back itself is then computed anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from config.tables import TABLES
+from config.tables import QUARANTINE, SILVER, TABLES
 from emr_jobs.edge.arguments import name_argument, warehouse_argument
-from emr_jobs.edge.weather import log_to_stderr
+from emr_jobs.edge.command import run_command
 from emr_jobs.lake.errors import LakeError
-from emr_jobs.lake.rollback import roll_back
-from emr_jobs.lake.session import open_session
-from emr_jobs.lake.tables import Snapshot, load_table, qualified_name
-
-LEDGER_PROPERTY = "lakehouse.ledger"
+from emr_jobs.lake.event_tables import EventTables
+from emr_jobs.lake.rollback import roll_back, roll_back_events
+from emr_jobs.lake.silver import Delivery, SilverLake
+from emr_jobs.lake.tables import Snapshot, qualified_name
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,36 +45,28 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Roll back, say what is published as one JSON line on stdout, and return the exit status."""
     options = build_parser().parse_args(argv)
-    log_to_stderr()
-    try:
-        spark = open_session("roll_back", options.warehouse)
-        try:
-            published = restore(spark, options.database, options.table, options.to_snapshot)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        sys.stderr.write(f"roll_back failed: {error}\n")
-        return 1
-    report = {"table": options.table, "snapshot": published.id, "rows": published.rows}
-    sys.stdout.write(json.dumps(report) + "\n")
-    return 0
+    return run_command(
+        "roll_back",
+        options.warehouse,
+        lambda spark: restore(spark, options.database, options.table, options.to_snapshot),
+        lambda published: {"table": options.table, "snapshot": published.id, "rows": published.rows},
+    )
 
 
 def restore(spark: SparkSession, database: str, table: str, to_snapshot: int) -> Snapshot:
-    """Roll a table back, but not one that keeps a ledger of what it has taken in.
+    """Roll a table back; the table of events together with its quarantine.
 
     Raises:
         LakeError: there is no such table, or it cannot be rolled back to there; the message says why.
     """
+    if table == QUARANTINE.name:
+        raise LakeError(f"{table} follows {SILVER.name}: roll that back")
+    if table == SILVER.name:
+        tables = EventTables.existing(spark, database, table)
+        return roll_back_events(SilverLake(spark, Delivery(""), tables, datetime.now(UTC)), to_snapshot)
     name = qualified_name(database, table)
     if not spark.catalog.tableExists(name):
         raise LakeError(f"There is no table {name}")
-
-    if LEDGER_PROPERTY in load_table(spark, name).properties():
-        raise LakeError(
-            f"{name} keeps a ledger of the files that it has taken in: with its rows alone taken back, "
-            "these files would be lost"
-        )
     return roll_back(spark, name, TABLES[table], to_snapshot)
 
 

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 from config.weather import WeatherSettings
+from emr_jobs.edge.logs import log_to_stderr
 from emr_jobs.edge.weather import (
     Landing,
     add_bookkeeping_options,
     add_range_options,
     add_service_options,
-    log_to_stderr,
     wish_of,
 )
 from emr_jobs.weather.check import CheckError, check

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from config.jobs import JOBS
 from config.weather import WeatherSettings
 from emr_jobs.edge.arguments import SourceHelp, job_parser
+from emr_jobs.edge.logs import log_to_stderr
 from emr_jobs.edge.weather import (
     Landing,
     add_bookkeeping_options,
     add_range_options,
     add_service_options,
-    log_to_stderr,
     wish_of,
 )
 from emr_jobs.weather.extract import ExtractError

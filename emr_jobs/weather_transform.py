@@ -8,11 +8,10 @@ threshold publishes nothing but its metrics, and fails.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from pyspark.sql import SparkSession
@@ -22,19 +21,19 @@ from config.jobs import JOBS
 from config.tables import TABLES
 from config.weather import PROCESSING_VERSION, QUALITY_RULES, QualityRules
 from emr_jobs.edge.arguments import SourceHelp, job_parser
-from emr_jobs.edge.weather import Landing, add_bookkeeping_options, log_to_stderr
+from emr_jobs.edge.command import run_command
+from emr_jobs.edge.weather import Landing, add_bookkeeping_options
 from emr_jobs.lake.days import replace_days, with_stamp
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.metrics import record_metrics
 from emr_jobs.lake.publish import start_over
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import ensure_table, qualified_name
 from emr_jobs.lake.weather_landing import read_raw_weather
 from emr_jobs.transforms.weather import to_weather, to_weather_region
 from emr_jobs.transforms.weather_quality import Metric, measure_weather, quality_line
 from emr_jobs.weather.ledger_store import change_ledger, load_ledger, rebuild_ledger
 
-log = logging.getLogger("weather_transform")
+log = logging.getLogger("emr_jobs.weather_transform")
 
 DAILY = TABLES["weather_daily"]
 REGION = TABLES["weather_region_daily"]
@@ -103,24 +102,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Transform, say what was done as one JSON line on stdout, and return the exit status."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    log_to_stderr()
     try:
         landing = Landing.open(options.source, options.region, options.checkpoint_store)
     except ValueError as error:
         parser.error(str(error))
     run_id = options.run_id or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     run = Run(options.database, options.table, run_id, options.all)
-    try:
-        spark = open_session(JOBS["weather_transform"].name, options.warehouse)
-        try:
-            report = transform(spark, landing, run)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        log.error("%s", error)
-        return 1
-    sys.stdout.write(json.dumps(asdict(report)) + "\n")
-    return 0
+    return run_command(
+        JOBS["weather_transform"].name, options.warehouse, lambda spark: transform(spark, landing, run)
+    )
 
 
 def transform(spark: SparkSession, landing: Landing, run: Run) -> TransformReport:

@@ -96,6 +96,7 @@ class Reconciliation:
             silver=silver,
             quarantined=quarantined,
             duplicates=sum(count for day, count in ledger.duplicates.items() if day >= retained.since),
+            erased=sum(count for day, count in ledger.erased.items() if day >= retained.since),
             kpis=tuple(self._kpi_total(spec.name, column, silver) for spec, column in COUNTS.items()),
         )
         return account, producers

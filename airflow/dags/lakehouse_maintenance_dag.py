@@ -4,9 +4,11 @@
 |---|---|
 | `check_settings` | reads the environment; one message lists everything that is wrong with it |
 | `publish_bundle` | uploads the code of the jobs and the wheels it needs, unless they are there |
+| `take_lease` | waits until no other run rewrites the tables |
 | `create_cluster` | starts this run's EMR cluster and waits until it is ready |
 | `maintain_tables` | EMR step: table by table, what its specification says of upkeep |
 | `terminate_cluster` | ends the cluster, whatever happened before |
+| `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
 | `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
@@ -29,19 +31,9 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
-from lakehouse.alerts import AlertKind, alert_on_failure, late_run_alert
-from lakehouse.assets import table_asset
+from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
-from lakehouse.tasks import (
-    DATABASE,
-    EMR_ARGUMENTS,
-    all_jobs_done,
-    check_settings,
-    publish_bundle,
-    record_run,
-    step_wait_limit,
-)
+from lakehouse.one_job import wire_one_job
 
 LATE_AFTER = timedelta(hours=6)
 
@@ -71,41 +63,7 @@ PARAMS = {
 )
 def lakehouse_maintenance() -> None:
     """Wire the tasks."""
-    job = MAINTAIN_TABLES
-    checked = check_settings()
-    steps = publish_bundle(checked["settings"], [job.name])
-    create = CreateRunClusterOperator(
-        task_id="create_cluster",
-        job_flow_overrides=checked["cluster_request"],
-        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
-        **EMR_ARGUMENTS,
-    )
-    terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster",
-        cluster_request=checked["cluster_request"],
-        retries=5,
-        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
-        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
-        **EMR_ARGUMENTS,
-    )
-    record = record_run(checked["settings"], checked["cluster_request"])
-    verdict = all_jobs_done([job.name])
-    maintain = SparkStepOperator(
-        task_id=job.name,
-        job_flow_id=create.output,
-        steps=[steps[job.name]],
-        wait_limit=step_wait_limit([job]),
-        database=DATABASE,
-        doc_md=job.doc,
-        outlets=[table_asset(table) for table in job.outputs],
-        **EMR_ARGUMENTS,
-    )
-    # As setups they run again when the job is cleared; with one of them done, the teardowns run.
-    terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
-    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    record.as_teardown(setups=checked)
-    terminate >> record
-    steps >> create >> maintain >> [verdict, terminate]
+    wire_one_job(MAINTAIN_TABLES)
 
 
 lakehouse_maintenance()

@@ -149,6 +149,30 @@ def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser
     return parser
 
 
+def add_conversion_errors_option(parser: argparse.ArgumentParser) -> None:
+    """``--conversion-errors``."""
+    parser.add_argument(
+        "--conversion-errors",
+        default="",
+        metavar="PATH",
+        help="folder of the records that Firehose could not convert (default: none are read)",
+    )
+
+
+def parse_with_folder(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Read the command line of a job whose BRONZE_PATH can only be a folder.
+
+    Raises:
+        SystemExit: 2 after the usage on stderr if it is the name of a table, or anything else is wrong.
+    """
+    options = parser.parse_args(argv)
+    if is_table_name(options.source):
+        parser.error(f"argument BRONZE_PATH: {options.source!r} is the name of a table, not a folder")
+    return options
+
+
 def parse_job_arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> JobArguments:
     """Read the command line of a job of events, which has the option ``--full``."""
     parser.add_argument(

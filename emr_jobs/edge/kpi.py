@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,13 +10,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from emr_jobs.edge.arguments import JobArguments, job_parser, parse_job_arguments
+from emr_jobs.edge.command import run_command
 from emr_jobs.edge.incremental import update
 from emr_jobs.edge.kpi_job import KpiJob, KpiTable
 from emr_jobs.edge.report import RunReport
 from emr_jobs.lake.bronze import read_bronze
-from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.publish import publish, replacing, start_over
-from emr_jobs.lake.session import open_session
 from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
 from emr_jobs.transforms.outcomes import count_by_outcome, to_counted_fields, with_outcome
 
@@ -40,19 +38,7 @@ def parse_arguments(kpi: KpiJob, argv: Sequence[str] | None = None) -> JobArgume
 def main(kpi: KpiJob, argv: Sequence[str] | None = None) -> int:
     """Run a KPI job from its command line; returns the exit status."""
     arguments = parse_arguments(kpi, argv)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("emr_jobs").setLevel(logging.INFO)
-    try:
-        spark = open_session(kpi.job.name, arguments.warehouse)
-        try:
-            report = run(spark, kpi, arguments)
-        finally:
-            spark.stop()
-    except LakeError as error:
-        logger.error("%s failed: %s", kpi.job.name, error)
-        return 1
-    sys.stdout.write(report.to_json_line() + "\n")
-    return 0
+    return run_command(kpi.job.name, arguments.warehouse, lambda spark: run(spark, kpi, arguments))
 
 
 def run(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> RunReport:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from config.events import RejectReason
 from emr_jobs.lake.tables import Snapshot
@@ -41,7 +40,3 @@ class RunReport:
             duplicates=rows_by_outcome.get(DUPLICATE, 0),
             rejected={reason: rows for reason, rows in rejected.items() if rows},
         )
-
-    def to_json_line(self) -> str:
-        """The report as JSON without line breaks."""
-        return json.dumps(asdict(self), sort_keys=True)

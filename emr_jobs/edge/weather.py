@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -110,12 +108,6 @@ class Landing:
         found = self.session.client("ssm").get_parameter(Name=parameter, WithDecryption=True)
         value: str = found["Parameter"]["Value"]
         return value
-
-
-def log_to_stderr() -> None:
-    """Send logs to standard error; the HTTP client's own line per request is left out."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _bucket(path: str) -> str:

@@ -17,3 +17,13 @@ class ConcurrentPublishError(LakeError):
 
 class AuditError(LakeError):
     """What was written does not add up: it was not published."""
+
+
+def require_equal(what: str, expected: object, found: object) -> None:
+    """Refuse to publish what does not add up.
+
+    Raises:
+        AuditError: the two differ.
+    """
+    if expected != found:
+        raise AuditError(f"{what}: {found} where {expected} were expected: nothing was published")

@@ -11,8 +11,11 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.events import UUID_CONFLICT
-from emr_jobs.lake.ledger import Position
+from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.transforms.identity import CONFLICT, DUPLICATE, EVENT, HOMES, POSITION, to_judged
+
+ERASED = "erased"
+"""What becomes of the rows of erased sensors, where others have the reason of a refusal."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class SparkFindings:
     ``plain`` are the events that came once and are not known, with their bronze columns; ``entries`` are all
     that quarantine must have, with the columns reason, raw, arrival_hour and position. ``valid`` and
     ``rejected`` count the rows of the bronze files by arrival day, and by reason; ``failed`` the failed
-    conversions by Firehose's code. ``days`` are the UTC dates of the valid events.
+    conversions by Firehose's code; ``erased`` those of erased sensors by arrival day. ``days`` are the UTC
+    dates of the valid events.
     """
 
     plain: DataFrame | None
@@ -59,13 +63,14 @@ class SparkFindings:
     valid: Mapping[str, int]
     rejected: Mapping[str, int]
     failed: Mapping[str, int] = field(default_factory=dict)
+    erased: Mapping[str, int] = field(default_factory=dict)
     days: tuple[date, ...] = ()
     judged: JudgedCopies | None = None
 
     @property
     def rows(self) -> int:
         """Rows read, of events and of failed conversions."""
-        return sum(self.valid.values()) + sum(self.rejected.values()) + sum(self.failed.values())
+        return sum(sum(rows.values()) for rows in (self.valid, self.rejected, self.failed, self.erased))
 
     @property
     def inserted(self) -> Counter[str]:
@@ -105,6 +110,22 @@ class SparkFindings:
     def retired(self) -> Sequence[Position]:
         """Entries of quarantine that are superseded by what is published."""
         return () if self.judged is None else self.judged.retired
+
+    def commit_of(self, files: Iterable[str] = (), replayed: Iterable[Position] = ()) -> Commit:
+        """What the commit that publishes them does, if it takes in ``files`` or replays entries."""
+        return Commit(
+            files=frozenset(files),
+            duplicates=self.duplicates,
+            erased=self.erased,
+            retired=frozenset(self.retired),
+            replayed=frozenset(replayed),
+        )
+
+
+def count_by_day(rows: DataFrame) -> Counter[str]:
+    """Rows by the UTC date of their arrival."""
+    day = F.to_date("arrival_hour").cast("string").alias("day")
+    return Counter({row.day: row["count"] for row in rows.groupBy(day).count().collect()})
 
 
 def total_by_day(counts: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -1,7 +1,7 @@
 """One ingest: what it looks at, writes and publishes, in an order that a kill at any point does not harm.
 
 Quarantine is written first and may be written again; silver is published last, and its commit says which
-files it took in. Entries that the commit supersedes leave quarantine after it; until then the ledger names
+files it took in. Entries that the commit supersedes are marked so after it; until then the ledger names
 them.
 """
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from emr_jobs.lake.ledger import Ledger, Position
+from emr_jobs.lake.commits import Commit
+from emr_jobs.lake.ledger import Ledger
 from emr_jobs.lake.publish import start_over
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,11 @@ class Findings(Protocol):
         """Copies that count as duplicates from now on, by arrival day."""
 
     @property
-    def retired(self) -> Sequence[Position]:
-        """Entries of quarantine that are superseded by what is published."""
+    def erased(self) -> Mapping[str, int]:
+        """Rows of erased sensors, by arrival day: they are in no table."""
+
+    def commit_of(self, files: Sequence[str]) -> Commit:
+        """What the commit does that publishes them and takes in ``files``."""
 
 
 F = TypeVar("F", bound=Findings)
@@ -53,6 +57,9 @@ class LakeTables(Protocol[F]):
     def look(self) -> Ledger:
         """Look at the tables anew: all that follows refers to this state."""
 
+    def settle(self, ledger: Ledger) -> Ledger:
+        """Do in quarantine what silver's last commit has announced; returns the ledger of then."""
+
     def list_delivered(self, closed: str) -> Sequence[str]:
         """The files that arrived in hour ``closed`` or later."""
 
@@ -62,14 +69,8 @@ class LakeTables(Protocol[F]):
     def add_to_quarantine(self, findings: F) -> None:
         """Publish the entries that quarantine lacks."""
 
-    def publish(self, findings: F, files: Sequence[str], ledger: Ledger) -> None:
+    def publish(self, findings: F, commit: Commit, ledger: Ledger) -> None:
         """Publish silver and the ledger as one, if the tables are as they were looked at."""
-
-    def retire(self, entries: Sequence[Position]) -> None:
-        """Remove entries from quarantine, where they are there."""
-
-    def publish_ledger(self, ledger: Ledger) -> None:
-        """Publish the ledger alone."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class IngestReport:
     events: int = 0
     quarantined: Mapping[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    erased: int = 0
 
 
 def ingest(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestReport:
@@ -93,11 +95,7 @@ def ingest(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestReport:
 
 
 def _ingest_once(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestReport:
-    ledger = lake.look()
-    if ledger.retired:
-        lake.retire(sorted(ledger.retired))
-        ledger = ledger.without_retired()
-        lake.publish_ledger(ledger)
+    ledger = lake.settle(lake.look())
     files = ledger.new_files(lake.list_delivered(ledger.closed))
     if not files:
         logger.info("no new files: nothing to do")
@@ -105,17 +103,17 @@ def _ingest_once(lake: LakeTables[F], now: datetime, open_hours: int) -> IngestR
     logger.info("taking in %d files, %s to %s", len(files), files[0], files[-1])
     with lake.judge(files) as findings:
         lake.add_to_quarantine(findings)
-        after = ledger.after(files, findings.duplicates, findings.retired, now, open_hours)
-        lake.publish(findings, files, after)
+        commit = findings.commit_of(files)
+        after = ledger.noting(commit).closing(now, open_hours)
+        lake.publish(findings, commit, after)
         report = IngestReport(
             files=len(files),
             rows=findings.rows,
             events=findings.events,
             quarantined=dict(findings.quarantined),
             duplicates=sum(findings.duplicates.values()),
+            erased=sum(findings.erased.values()),
         )
-    if after.retired:
-        lake.look()
-        lake.retire(sorted(after.retired))
-        lake.publish_ledger(after.without_retired())
+    if not after.is_settled:
+        lake.settle(lake.look())
     return report

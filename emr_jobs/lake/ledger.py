@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from emr_jobs.lake.commits import Commit, Position, by_folder, from_folders
+
 PROPERTY = "lakehouse.ledger"
 """Property of the silver table; set in the commit that publishes the rows."""
 
-FILES_PROPERTY = "lakehouse.files"
-"""Property of a silver snapshot: the files that its commit took in, as folders with names, JSON."""
-
-DUPLICATES_PROPERTY = "lakehouse.duplicates"
-"""Property of a silver snapshot: the duplicates that its commit found, by arrival day, JSON."""
-
 _FILE = re.compile(r".*/dt=(\d{4}-\d\d-\d\d)/hour=(\d\d)/[^/]+", re.DOTALL)
-
-Position = tuple[str, int]
-"""Of a row: its file's URI and its number there."""
 
 
 def hour_of(file: str) -> str | None:
@@ -44,82 +36,85 @@ class Ledger:
 
     All hours before ``closed`` (``YYYY-MM-DDTHH``) are done with; of later ones, ``taken`` has the files that
     are in. ``owed`` are files that a rollback took out again, whatever their hour. ``duplicates`` counts
-    further copies by the UTC date of their arrival. ``retired`` are entries of quarantine, superseded by this
-    ledger's commit, that are still to be removed there; ``replayed`` those that are still to be marked so.
+    further copies by the UTC date of their arrival, ``erased`` the rows of erased sensors. Of a sensor in
+    ``erased_sensors``, nothing stays that was measured or arrived until that time (epoch seconds).
+
+    The other fields announce what is still to be done in quarantine: entries become superseded
+    (``retired``), replayed, or open again (``reopened``); those of the files ``returned`` are superseded, and
+    those of the sensors ``erasing`` deleted.
     """
 
     closed: str = ""
     taken: frozenset[str] = frozenset()
     owed: frozenset[str] = frozenset()
     duplicates: Mapping[str, int] = field(default_factory=dict)
+    erased: Mapping[str, int] = field(default_factory=dict)
+    erased_sensors: Mapping[int, int] = field(default_factory=dict)
     retired: frozenset[Position] = frozenset()
     replayed: frozenset[Position] = frozenset()
+    reopened: frozenset[Position] = frozenset()
+    returned: frozenset[str] = frozenset()
+    erasing: frozenset[int] = frozenset()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether quarantine is as the ledger says."""
+        return self == self.settled()
+
+    def settled(self) -> Ledger:
+        """The ledger once quarantine has all that was announced."""
+        nothing: frozenset[Position] = frozenset()
+        return replace(
+            self,
+            retired=nothing,
+            replayed=nothing,
+            reopened=nothing,
+            returned=frozenset(),
+            erasing=frozenset(),
+        )
 
     def new_files(self, listed: Iterable[str]) -> list[str]:
         """What of the files that are there is still to be taken in, in order."""
         new = {file for file in listed if self._is_open(file) and file not in self.taken}
         return sorted(new | self.owed)
 
-    def after(
-        self,
-        files: Iterable[str],
-        duplicates: Mapping[str, int],
-        retired: Iterable[Position],
-        now: datetime,
-        open_hours: int,
-    ) -> Ledger:
-        """The ledger once ``files`` are in, all listed at ``now``, with what they added to the counts.
+    def noting(self, commit: Commit) -> Ledger:
+        """The ledger once a commit is published."""
+        return replace(
+            self,
+            taken=self.taken | commit.files,
+            owed=self.owed - commit.files,
+            duplicates=_sum(self.duplicates, commit.duplicates),
+            erased=_sum(self.erased, commit.erased),
+            retired=self.retired | commit.retired,
+            replayed=self.replayed | commit.replayed,
+        )
+
+    def closing(self, now: datetime, open_hours: int) -> Ledger:
+        """The ledger once all is in that was listed at ``now``.
 
         ``open_hours`` is how long after its end an hour may still get files.
         """
         closed = max(self.closed, f"{now.astimezone(UTC) - timedelta(hours=open_hours):%Y-%m-%dT%H}")
-        taken_in = frozenset(files)
-        kept = (file for file in self.taken | taken_in if (hour_of(file) or "") >= closed)
-        total = {
-            day: self.duplicates.get(day, 0) + duplicates.get(day, 0)
-            for day in self.duplicates.keys() | duplicates.keys()
-        }
-        return Ledger(
-            closed=closed,
-            taken=frozenset(kept),
-            owed=self.owed - taken_in,
-            duplicates={day: count for day, count in sorted(total.items()) if count},
-            retired=self.retired | frozenset(retired),
-            replayed=self.replayed,
-        )
+        kept = frozenset(file for file in self.taken if (hour_of(file) or "") >= closed)
+        return replace(self, closed=closed, taken=kept)
 
-    def replaying(
-        self, entries: Iterable[Position], duplicates: Mapping[str, int], retired: Iterable[Position]
-    ) -> Ledger:
-        """The ledger of a commit that replays entries of quarantine, with what they added to the counts.
-
-        No hour is closed: nothing was listed.
-        """
-        return replace(
-            self,
-            duplicates=dict(sorted((Counter(self.duplicates) + Counter(duplicates)).items())),
-            retired=self.retired | frozenset(retired),
-            replayed=frozenset(entries),
-        )
-
-    def without_replayed(self) -> Ledger:
-        """The ledger once quarantine says of all entries that they were replayed."""
-        return replace(self, replayed=frozenset())
-
-    def without_retired(self) -> Ledger:
-        """The ledger once quarantine is rid of the superseded entries."""
-        return replace(self, retired=frozenset())
-
-    def reopened(self, files: Iterable[str], duplicates: Mapping[str, int]) -> Ledger:
-        """The ledger after a rollback of the commits that took in ``files`` and counted ``duplicates``."""
-        back = frozenset(files)
-        total = {day: count - duplicates.get(day, 0) for day, count in self.duplicates.items()}
-        return replace(
-            self,
-            taken=self.taken - back,
-            owed=self.owed | back,
-            duplicates={day: count for day, count in total.items() if count},
-        )
+    def without(self, commits: Iterable[Commit]) -> Ledger:
+        """The ledger after a rollback of some commits, whose files are to be taken in once more."""
+        ledger = self
+        for commit in commits:
+            ledger = replace(
+                ledger,
+                taken=ledger.taken - commit.files,
+                owed=ledger.owed | commit.files,
+                returned=ledger.returned | commit.files,
+                duplicates=_sum(ledger.duplicates, commit.duplicates, -1),
+                erased=_sum(ledger.erased, commit.erased, -1),
+                retired=ledger.retired - commit.retired,
+                replayed=ledger.replayed - commit.replayed,
+                reopened=ledger.reopened | commit.retired | commit.replayed,
+            )
+        return ledger
 
     def _is_open(self, file: str) -> bool:
         hour = hour_of(file)
@@ -133,8 +128,13 @@ class Ledger:
                 "taken": by_folder(self.taken),
                 "owed": by_folder(self.owed),
                 "duplicates": dict(sorted(self.duplicates.items())),
+                "erased": dict(sorted(self.erased.items())),
+                "erased_sensors": {str(sensor): until for sensor, until in self.erased_sensors.items()},
                 "retired": sorted(self.retired),
                 "replayed": sorted(self.replayed),
+                "reopened": sorted(self.reopened),
+                "returned": by_folder(self.returned),
+                "erasing": sorted(self.erasing),
             },
             separators=(",", ":"),
         )
@@ -144,30 +144,27 @@ class Ledger:
         """Read :meth:`to_json`; without text, nothing was taken in yet."""
         if not text:
             return cls()
-        known = json.loads(text)
+        known = {**json.loads(cls().to_json()), **json.loads(text)}  # an older one says less
         return cls(
             closed=known["closed"],
             taken=frozenset(from_folders(known["taken"])),
             owed=frozenset(from_folders(known["owed"])),
             duplicates=known["duplicates"],
-            retired=frozenset((file, row) for file, row in known["retired"]),
-            replayed=frozenset((file, row) for file, row in known.get("replayed", ())),
+            erased=known["erased"],
+            erased_sensors={int(sensor): until for sensor, until in known["erased_sensors"].items()},
+            retired=_positions(known["retired"]),
+            replayed=_positions(known["replayed"]),
+            reopened=_positions(known["reopened"]),
+            returned=frozenset(from_folders(known["returned"])),
+            erasing=frozenset(known["erasing"]),
         )
 
 
-def by_folder(files: Iterable[str]) -> dict[str, list[str]]:
-    """Names by folder: shorter than URIs.
-
-    >>> by_folder(["s3://b/x/2", "s3://b/x/1"])
-    {'s3://b/x/': ['1', '2']}
-    """
-    folders: dict[str, list[str]] = {}
-    for file in sorted(files):
-        folder, slash, name = file.rpartition("/")
-        folders.setdefault(folder + slash, []).append(name)
-    return folders
+def _positions(listed: Iterable[tuple[str, int]]) -> frozenset[Position]:
+    return frozenset((file, row) for file, row in listed)
 
 
-def from_folders(folders: Mapping[str, Iterable[str]]) -> list[str]:
-    """The files of :func:`by_folder`."""
-    return [folder + name for folder, names in folders.items() for name in names]
+def _sum(counts: Mapping[str, int], more: Mapping[str, int], sign: int = 1) -> dict[str, int]:
+    """Counts by day added up, in order and without zeros."""
+    total = {day: counts.get(day, 0) + sign * more.get(day, 0) for day in counts.keys() | more.keys()}
+    return {day: count for day, count in sorted(total.items()) if count}

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.events import TIMESTAMP_MIN, RejectReason
+from config.events import TIMESTAMP_MIN, EntryState, RejectReason
 from config.tables import BRONZE, QUARANTINE, SILVER
 from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.conversion_failures import read_conversion_failures, read_failed_sequences
@@ -24,6 +24,7 @@ from emr_jobs.lake.ledger import Ledger, hour_of
 from emr_jobs.lake.manifests import ManifestPart, read_parts
 from emr_jobs.lake.tables import Snapshot
 from emr_jobs.transforms.attested import to_missing, to_short
+from emr_jobs.transforms.erased import is_erased, is_erased_entry
 from emr_jobs.transforms.identity import IDENTITY, POSITION, content
 from emr_jobs.transforms.numbers import SECONDS_A_DAY
 
@@ -50,15 +51,29 @@ class LakeState:
         return at_snapshot(spark, self.silver, self.silver_at.id)
 
     def quarantine_rows(self, spark: SparkSession) -> DataFrame:
-        """All entries of quarantine but those that silver's last commit has superseded or replayed."""
+        """All entries of quarantine, in the state that silver's last commit has announced."""
         if self.quarantine_at is None:
             return spark.createDataFrame([], QUARANTINE.schema_ddl)
         rows = at_snapshot(spark, self.quarantine, self.quarantine_at.id)
-        done_with = sorted(self.ledger.retired | self.ledger.replayed)
-        if not done_with:
+        if self.ledger.is_settled:
             return rows
-        superseded = spark.createDataFrame(done_with, "source_file string, source_row bigint")
-        return rows.join(F.broadcast(superseded), list(POSITION), "left_anti")
+        erasing = {sensor: self.ledger.erased_sensors[sensor] for sensor in self.ledger.erasing}
+        returned = spark.createDataFrame([(file,) for file in self.ledger.returned], "source_file string")
+        announced = spark.createDataFrame(
+            [
+                *((*position, EntryState.SUPERSEDED.value) for position in self.ledger.retired),
+                *((*position, EntryState.REPLAYED.value) for position in self.ledger.replayed),
+                *((*position, EntryState.OPEN.value) for position in self.ledger.reopened),
+            ],
+            "source_file string, source_row bigint, announced string",
+        )
+        return (
+            rows.where(~is_erased_entry(erasing))
+            .join(F.broadcast(returned), "source_file", "left_anti")
+            .join(F.broadcast(announced), list(POSITION), "left")
+            .withColumn("state", F.coalesce("announced", "state"))
+            .select(*QUARANTINE.column_names)
+        )
 
 
 @dataclass(frozen=True)
@@ -102,19 +117,20 @@ class DayCounts:
     silver: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
+    erased: Counter[str] = field(default_factory=Counter)
 
     @property
     def wrong_days(self) -> list[str]:
         """Days on which records are missing or too many."""
         delivered = self.bronze + self.failed
-        found = self.silver + self.quarantined + self.duplicates
+        found = self.silver + self.quarantined + self.duplicates + self.erased
         return sorted(day for day in delivered | found if delivered[day] != found[day])
 
 
 def count_days(spark: SparkSession, state: LakeState, delivered: Delivered, since: str) -> DayCounts:
     """Count what arrived on day ``since`` or later (all, if empty)."""
     silver = state.silver_rows(spark).where(_arrived_since(since))
-    entries = state.quarantine_rows(spark).where(_arrived_since(since) & (F.col("state") == "open"))
+    entries = state.quarantine_rows(spark).where(_arrived_since(since) & (F.col("state") == EntryState.OPEN))
     awaiting = _bronze(spark, delivered.root, delivered.awaiting_bronze)
     return DayCounts(
         bronze=_by_day(_bronze(spark, delivered.root, delivered.bronze)),
@@ -124,6 +140,7 @@ def count_days(spark: SparkSession, state: LakeState, delivered: Delivered, sinc
         silver=_by_day(silver),
         quarantined=_by_day(entries),
         duplicates=Counter({day: n for day, n in state.ledger.duplicates.items() if day >= since}),
+        erased=Counter({day: n for day, n in state.ledger.erased.items() if day >= since}),
     )
 
 
@@ -131,8 +148,9 @@ def name_wrong_files(
     spark: SparkSession, state: LakeState, delivered: Delivered, days: Collection[str]
 ) -> list[str]:
     """What differs on some days of arrival, by file: rows that are nowhere, from nowhere, or twice."""
-    bronze = _bronze(spark, delivered.root, _of_days(delivered.bronze, days))
-    failed = _failures(spark, _of_days(delivered.failures, days))
+    erased = state.ledger.erased_sensors
+    bronze = _bronze(spark, delivered.root, _of_days(delivered.bronze, days)).where(~is_erased(erased))
+    failed = _failures(spark, _of_days(delivered.failures, days)).where(~is_erased_entry(erased))
     there = bronze.select(*POSITION, *IDENTITY).unionByName(
         failed.select(*POSITION, *(F.lit(None).cast(BRONZE_TYPES[name]).alias(name) for name in IDENTITY))
     )
@@ -140,10 +158,11 @@ def name_wrong_files(
     events = state.silver_rows(spark)
     entries = state.quarantine_rows(spark)
     silver, open_entries = (
-        rows.where(arrived).select(*POSITION) for rows in (events, entries.where(F.col("state") == "open"))
+        rows.where(arrived).select(*POSITION)
+        for rows in (events, entries.where(F.col("state") == EntryState.OPEN))
     )
     homes = silver.unionByName(open_entries)
-    replayed = entries.where(arrived & (F.col("state") != "open")).select(*POSITION)
+    replayed = entries.where(arrived & (F.col("state") != EntryState.OPEN)).select(*POSITION)
     unknown = there.join(homes.unionByName(replayed), list(POSITION), "left_anti")
     lost = unknown.join(events.select(*IDENTITY), list(IDENTITY), "left_anti")
     surplus = homes.join(there.select(*POSITION), list(POSITION), "left_anti")
@@ -179,26 +198,29 @@ def find_missing(
     spark: SparkSession,
     state: LakeState,
     delivered: Delivered,
-    failures: Sequence[str],
+    since_then: Delivered,
     new: Sequence[ManifestPart],
     listed: Sequence[ManifestPart],
     now: datetime,
 ) -> Missing:
     """Look for each record that the parts ``new`` attest, also in the files that ingest has not seen yet.
 
-    ``failures`` are the delivered files of failed conversions since the parts' first day. Records without an
-    identity are told by their content, and how often it came: for these, all ``listed`` parts since that day
-    count, since what they attest is among what was delivered.
+    ``since_then`` is what was delivered since the parts' first day. Records without an identity are told by
+    their content, and how often it came: for these, all ``listed`` parts since that day count, since what
+    they attest is among what was delivered.
     """
     if not new:
         return Missing()
     since = attested_since(new)
     acked = read_parts(spark, new)
-    failed = read_failed_sequences(spark, failures)
+    failed = read_failed_sequences(spark, [*since_then.failures, *since_then.awaiting_failures])
     quarantined = state.quarantine_rows(spark).where(_arrived_since(f"{since}")).select("reason", "raw")
-    awaiting = _bronze(spark, delivered.root, delivered.awaiting_bronze)
+    elsewhere = _bronze(spark, delivered.root, delivered.awaiting_bronze)
+    if state.ledger.erased_sensors:
+        read = _bronze(spark, since_then.root, since_then.bronze)
+        elsewhere = elsewhere.unionByName(read.where(is_erased(state.ledger.erased_sensors)))
     entries = quarantined.unionByName(
-        awaiting.select(F.lit(RejectReason.MISSING_FIELD.value).alias("reason"), content().alias("raw"))
+        elsewhere.select(F.lit(RejectReason.MISSING_FIELD.value).alias("reason"), content().alias("raw"))
     )
     day = F.floor(F.col("timestamp") / SECONDS_A_DAY)
     # Silver holds no earlier and no later ones: what says so is in quarantine.
@@ -228,7 +250,7 @@ def _bronze(spark: SparkSession, root: str, files: Sequence[str]) -> DataFrame:
 
 def _failures(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     if not files:
-        return spark.createDataFrame([], _PLACED)
+        return spark.createDataFrame([], f"raw string, {_PLACED}")
     return read_conversion_failures(spark, files)
 
 

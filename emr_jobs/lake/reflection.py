@@ -15,22 +15,27 @@ from pyspark.sql import SparkSession
 
 from emr_jobs.lake.history import EventHistory, HistoryLostError, is_compaction, snapshot_record
 from emr_jobs.lake.tables import load_table
+from emr_jobs.transforms.validity import rules_digest
 
 PROPERTY = "lakehouse.reflects"
 
 
 @dataclass(frozen=True)
 class Reflection:
-    """``snapshot`` of the events table with ``table_uuid`` is what a KPI table holds at its own ``as_of``."""
+    """``snapshot`` of the events table with ``table_uuid`` is what a KPI table holds at its own ``as_of``.
+
+    It counts the events that were valid by ``rules``: others cannot be told by what is added or taken off.
+    """
 
     table_uuid: str
     snapshot: int
     as_of: int
+    rules: str = ""
 
     @classmethod
     def of(cls, history: EventHistory, as_of: int) -> Reflection:
         """A table that is published as snapshot ``as_of`` and reflects the events' current snapshot."""
-        return cls(history.uuid, history.current, as_of)
+        return cls(history.uuid, history.current, as_of, rules_digest())
 
     def as_properties(self) -> dict[str, str]:
         """The table properties to set."""
@@ -70,6 +75,8 @@ def work_for(spark: SparkSession, name: str, history: EventHistory) -> Work:
         return Work(why="the table does not say what it reflects")
     if reflection.table_uuid != history.uuid:
         return Work(why=f"the table reflects another table than {history.name}")
+    if reflection.rules != rules_digest():
+        return Work(why="the rules of validity have changed since")
     if not _is_as_published(spark, table, reflection.as_of):
         return Work(why="the table was written to or rolled back since")
     try:

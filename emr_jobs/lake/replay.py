@@ -12,19 +12,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.content import ContentError, canonical_content
-from config.events import UUID_CONFLICT
+from config.events import UUID_CONFLICT, EntryState
 from config.tables import BRONZE
-from emr_jobs.lake import publish as publishing
+from emr_jobs.lake.commits import Position
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.findings import SparkFindings
-from emr_jobs.lake.history import at_snapshot
-from emr_jobs.lake.ledger import Position
+from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import SilverLake
 from emr_jobs.transforms.identity import CONFLICT, EVENT_FIELDS, POSITION
 from emr_jobs.transforms.validity import with_reject_reason
@@ -49,7 +48,7 @@ class Choice:
     @property
     def condition(self) -> Column:
         """Whether an entry is chosen, corrections apart."""
-        chosen = (F.col("state") == "open") & (F.col("reason") != UUID_CONFLICT)
+        chosen = (F.col("state") == EntryState.OPEN) & (F.col("reason") != UUID_CONFLICT)
         if self.reasons:
             chosen &= F.col("reason").isin(list(self.reasons))
         if self.source_file:
@@ -87,10 +86,17 @@ def parse_corrections(lines: Sequence[str]) -> dict[Position, str]:
         try:
             document = json.loads(line)
             position = (str(document["source_file"]), int(document["source_row"]))
-            corrections[position] = canonical_content(document["event"]).decode("ascii")
+            corrections[position] = _contract_fields(document["event"])
         except (ValueError, TypeError, KeyError, AttributeError, ContentError) as error:
             raise LakeError(f"line {number} of the corrections is none: {error!r}") from error
     return corrections
+
+
+def _contract_fields(event: Mapping[str, Any]) -> str:
+    """The event's fields, checked, as JSON: also those that are not part of its canonical content."""
+    checked = json.loads(canonical_content(event))
+    others = {name: event[name] for name in EVENT_FIELDS if name in event and name not in checked}
+    return json.dumps({**checked, **others})
 
 
 class ReplayLake(SilverLake):
@@ -98,13 +104,9 @@ class ReplayLake(SilverLake):
 
     def choose(self, choice: Choice) -> DataFrame:
         """The chosen entries: the event (all null: unreadable), position, arrival_hour, corrected."""
-        if self._quarantine_base is None:
-            return self._spark.createDataFrame(
-                [], f"{BRONZE.schema_ddl}, {_POSITIONS}, arrival_hour timestamp"
-            )
-        entries = at_snapshot(self._spark, self._quarantine, self._quarantine_base.id).where(choice.condition)
+        entries = self.quarantine.rows.where(choice.condition)
         rows = [(*position, event) for position, event in sorted(choice.corrections.items())]
-        corrections = self._spark.createDataFrame(rows, f"{_POSITIONS}, corrected string")
+        corrections = self.spark.createDataFrame(rows, f"{_POSITIONS}, corrected string")
         how = "inner" if choice.corrections else "left"
         chosen = entries.join(F.broadcast(corrections), list(POSITION), how)
         event = F.from_json(F.coalesce("corrected", "raw"), BRONZE.schema_ddl)
@@ -117,35 +119,8 @@ class ReplayLake(SilverLake):
 
     def without(self, rows: DataFrame, entries: Sequence[Position]) -> DataFrame:
         """The rows that are not at these positions."""
-        excluded = self._spark.createDataFrame(list(entries), _POSITIONS)
+        excluded = self.spark.createDataFrame(list(entries), _POSITIONS)
         return rows.join(F.broadcast(excluded), list(POSITION), "left_anti")
-
-    def note_corrections(self, rows: DataFrame) -> None:
-        """Write corrections beside the entries that they correct."""
-        corrected = rows.where(F.col("corrected").isNotNull())
-        if not corrected.isEmpty():
-            self._change_quarantine(corrected, "correction = s.corrected")
-
-    def mark_replayed(self, entries: Sequence[Position], now: datetime) -> None:
-        """Say of entries that they were replayed; those that say so already keep their time."""
-        rows = self._spark.createDataFrame(sorted(entries), _POSITIONS)
-        self._change_quarantine(
-            rows, f"state = 'replayed', replayed_at = TIMESTAMP '{now:%Y-%m-%d %H:%M:%S}'", "t.state = 'open'"
-        )
-
-    def _change_quarantine(self, rows: DataFrame, assignment: str, condition: str = "true") -> None:
-        rows.createOrReplaceTempView("replayed_entries")
-        same = " AND ".join(f"t.{column} = s.{column}" for column in POSITION)
-
-        def write(branch: str) -> None:
-            self._spark.sql(
-                f"MERGE INTO {branch} t USING replayed_entries s ON {same} AND {condition} "
-                f"WHEN MATCHED THEN UPDATE SET {assignment}"
-            )
-
-        self._quarantine_base = publishing.publish(
-            self._spark, self._quarantine, write, base=self._quarantine_base
-        )
 
     def judge_entries(self, rows: DataFrame, cached: ExitStack) -> tuple[SparkFindings, list[Position]]:
         """Findings about valid entries, and the positions of those that contradict an event."""
@@ -158,18 +133,17 @@ class ReplayLake(SilverLake):
         ]
 
 
-def replay(lake: ReplayLake, choice: Choice, now: datetime) -> ReplayReport:
+def replay(lake: ReplayLake, choice: Choice) -> ReplayReport:
     """Replay the chosen entries; a run that lost to another writer starts over.
 
     Raises:
         LakeError: nothing was published to silver; the message says why.
     """
-    return publishing.start_over(lambda: _replay_once(lake, choice, now))
+    return start_over(lambda: _replay_once(lake, choice))
 
 
-def _replay_once(lake: ReplayLake, choice: Choice, now: datetime) -> ReplayReport:
-    _finish(lake, now)
-    ledger = lake.look()
+def _replay_once(lake: ReplayLake, choice: Choice) -> ReplayReport:
+    ledger = lake.settle(lake.look())
     with ExitStack() as cached:
         chosen = with_reject_reason(lake.choose(choice)).persist()
         cached.callback(chosen.unpersist)
@@ -187,9 +161,10 @@ def _replay_once(lake: ReplayLake, choice: Choice, now: datetime) -> ReplayRepor
         if not positions:
             logger.info("nothing to replay")
             return ReplayReport(chosen=sum(counts.values()), refused=refused)
-        lake.note_corrections(valid)
+        lake.quarantine.note_corrections(valid)
         lake.add_to_quarantine(findings)
-        lake.publish(findings, [], ledger.replaying(positions, findings.duplicates, findings.retired))
+        commit = findings.commit_of(replayed=positions)
+        lake.publish(findings, commit, ledger.noting(commit))
         report = ReplayReport(
             chosen=sum(counts.values()),
             replayed=len(positions),
@@ -197,17 +172,5 @@ def _replay_once(lake: ReplayLake, choice: Choice, now: datetime) -> ReplayRepor
             duplicates=sum(findings.duplicates.values()),
             refused=refused,
         )
-    _finish(lake, now)
+    lake.settle(lake.look())
     return report
-
-
-def _finish(lake: ReplayLake, now: datetime) -> None:
-    """Do in quarantine what silver's last commit has announced."""
-    ledger = lake.look()
-    if not ledger.retired and not ledger.replayed:
-        return
-    if ledger.retired:
-        lake.retire(sorted(ledger.retired))
-    if ledger.replayed:
-        lake.mark_replayed(sorted(ledger.replayed), now)
-    lake.publish_ledger(ledger.without_retired().without_replayed())

@@ -7,14 +7,18 @@ publishes meanwhile is lost, and incremental readers see in its summary which da
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.tables import TableSpec
+from config.tables import SILVER, TableSpec
+from emr_jobs.lake.commits import Commit
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.history import EventHistory, HistoryLostError, SnapshotRecord, at_snapshot, within_days
+from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.publish import publish, start_over
+from emr_jobs.lake.silver import SilverLake
 from emr_jobs.lake.tables import Snapshot, current_snapshot
 
 RESTORED_PROPERTY = "lakehouse.restored"
@@ -41,6 +45,26 @@ def roll_back(
         ConcurrentPublishError: somebody else published each time it was tried.
     """
     return start_over(lambda: _roll_back(spark, name, spec, to_snapshot, undo))
+
+
+def roll_back_events(lake: SilverLake, to_snapshot: int) -> Snapshot:
+    """Roll back the table of events, and with it what its commits have done to quarantine.
+
+    The files that the commits had taken in are owed: the next ingest reads them anew. Entries that they had
+    superseded or replayed are open again, and those that they had added no longer count.
+
+    Raises:
+        LakeError: as of :func:`roll_back`.
+    """
+
+    def undo(undone: Sequence[SnapshotRecord]) -> Mapping[str, str]:
+        ledger = lake.look().without(Commit.from_properties(record.summary) for record in undone)
+        stale = lake.conflicts_at(to_snapshot)
+        return {LEDGER_PROPERTY: replace(ledger, retired=ledger.retired | stale).to_json()}
+
+    published = roll_back(lake.spark, lake.name, SILVER, to_snapshot, undo)
+    start_over(lambda: lake.settle(lake.look()))
+    return published
 
 
 def _roll_back(spark: SparkSession, name: str, spec: TableSpec, to_snapshot: int, undo: Undo) -> Snapshot:
@@ -85,6 +109,9 @@ def snapshots_back_to(history: EventHistory, snapshot_id: int) -> list[SnapshotR
             raise LakeError(
                 f"{history.name}: snapshot {snapshot_id} has expired or is not behind the current one"
             )
+        final = Commit.from_properties(record.summary).final
+        if final:
+            raise LakeError(f"{history.name}: snapshot {record.id} {final}; only what came after it can be")
         if RESTORED_PROPERTY in record.summary:
             raise LakeError(
                 f"{history.name}: snapshot {record.id} is a rollback itself; only what came after it can be "

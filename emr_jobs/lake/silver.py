@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.events import UUID_CONFLICT
-from config.tables import BRONZE, QUARANTINE, SILVER
+from config.tables import SILVER
 from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.bronze import read_bronze_files
+from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.lake.conversion_failures import read_conversion_failures
 from emr_jobs.lake.delivered import list_delivered, qualified_path
-from emr_jobs.lake.errors import AuditError
-from emr_jobs.lake.findings import JudgedCopies, SparkFindings, total_by_day
+from emr_jobs.lake.errors import AuditError, require_equal
+from emr_jobs.lake.event_tables import EventTables
+from emr_jobs.lake.findings import ERASED, JudgedCopies, SparkFindings, count_by_day, total_by_day
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.history import at_snapshot, day_ranges, within_days
-from emr_jobs.lake.ledger import DUPLICATES_PROPERTY, FILES_PROPERTY, PROPERTY, Ledger, Position, by_folder
+from emr_jobs.lake.ledger import PROPERTY, Ledger
+from emr_jobs.lake.quarantine import Quarantine
 from emr_jobs.lake.tables import Snapshot, load_table, snapshot_of
+from emr_jobs.transforms.erased import is_erased, is_erased_entry
 from emr_jobs.transforms.identity import (
     CONFLICT,
     EVENT,
@@ -47,37 +51,36 @@ class Delivery:
 
 
 class SilverLake:
-    """The tables named ``silver`` and ``quarantine``, which must be there; ``now`` marks the run's rows."""
+    """The ``tables``, which must be there, and what is delivered; ``now`` marks the run's rows."""
 
-    def __init__(
-        self, spark: SparkSession, delivery: Delivery, silver: str, quarantine: str, now: datetime
-    ) -> None:
-        self._spark = spark
-        self._delivery = delivery
-        self._silver = silver
-        self._quarantine = quarantine
-        self._now = now
+    def __init__(self, spark: SparkSession, delivery: Delivery, tables: EventTables, now: datetime) -> None:
+        self.spark = spark
+        self.delivery = delivery
+        self.name = tables.silver
+        self.quarantine = Quarantine(spark, tables.quarantine)
+        self.now = now
         self._failures_root = qualified_path(spark, delivery.failures) if delivery.failures else ""
         self._silver_base: Snapshot | None = None
-        self._quarantine_base: Snapshot | None = None
+        self._erased_sensors: Mapping[int, int] = {}
 
     def look(self) -> Ledger:
         """Look at both tables; the ledger and silver's snapshot are of one state."""
-        table = load_table(self._spark, self._silver)
+        table = load_table(self.spark, self.name)
         table.refresh()
         self._silver_base = snapshot_of(table)
-        self._quarantine_base = self._look_at_quarantine()
-        return Ledger.from_json(table.properties().get(PROPERTY))
+        self.quarantine.look()
+        ledger = Ledger.from_json(table.properties().get(PROPERTY))
+        self._erased_sensors = ledger.erased_sensors
+        return ledger
 
-    def _look_at_quarantine(self) -> Snapshot | None:
-        table = load_table(self._spark, self._quarantine)
-        table.refresh()
-        return snapshot_of(table)
+    def properties(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The properties of silver and of quarantine."""
+        return load_table(self.spark, self.name).properties(), self.quarantine.properties()
 
     def list_delivered(self, closed: str) -> list[str]:
         """URIs of events' and failures' files that arrived in hour ``closed`` or later."""
-        roots = filter(None, (self._delivery.events, self._delivery.failures))
-        return [file for root in roots for file in list_delivered(self._spark, root, closed)]
+        roots = filter(None, (self.delivery.events, self.delivery.failures))
+        return [file for root in roots for file in list_delivered(self.spark, root, closed)]
 
     @contextmanager
     def judge(self, files: Sequence[str]) -> Iterator[SparkFindings]:
@@ -91,31 +94,34 @@ class SilverLake:
             yield findings
 
     def _is_failure(self, file: str) -> bool:
-        return bool(self._delivery.failures) and file.startswith(f"{self._failures_root}/")
+        return bool(self.delivery.failures) and file.startswith(f"{self._failures_root}/")
 
     def _judge_bronze(self, files: Sequence[str], cached: ExitStack) -> SparkFindings:
-        return self._judge_events(read_bronze_files(self._spark, self._delivery.events, files), cached)
+        return self._judge_events(read_bronze_files(self.spark, self.delivery.events, files), cached)
 
     def _judge_events(self, read: DataFrame, cached: ExitStack) -> SparkFindings:
         """Judge events with the columns of ``read_bronze_files``."""
         is_valid = F.col("reject_reason").isNull()
-        new = with_reject_reason(read).withColumn("identity", F.when(is_valid, identity_hash()))
-        keys = _cache(
-            new.groupBy(
-                "identity",
-                "reject_reason",
-                F.to_date("arrival_hour").cast("string").alias("arrival_day"),
-                F.when(is_valid, utc_day(F.col("timestamp"))).alias("event_day"),
-            ).count(),
-            cached,
+        reason = F.when(is_erased(self._erased_sensors), ERASED).otherwise(F.col("reject_reason"))
+        judged_alone = with_reject_reason(read).withColumn("reject_reason", reason)
+        new = judged_alone.withColumn("identity", F.when(is_valid, identity_hash()))
+        keys = cached.enter_context(
+            persisted(
+                new.groupBy(
+                    "identity",
+                    "reject_reason",
+                    F.to_date("arrival_hour").cast("string").alias("arrival_day"),
+                    F.when(is_valid, utc_day(F.col("timestamp"))).alias("event_day"),
+                ).count()
+            )
         )
         summary = keys.groupBy("arrival_day", "event_day", "reject_reason").agg(F.sum("count").alias("rows"))
         rows = summary.collect()
         days = tuple(sorted({row.event_day for row in rows if row.event_day is not None}))
         known = self._silver_rows(days)
-        repeated = _cache(_repeated(keys, known), cached)
+        repeated = cached.enter_context(persisted(_repeated(keys, known)))
         valid = new.where(is_valid)
-        entries = new.where(~is_valid).select(
+        entries = new.where(F.col("reject_reason") != ERASED).select(
             *POSITION, "arrival_hour", F.col("reject_reason").alias("reason"), content().alias("raw")
         )
         plain, judged = valid, None
@@ -131,7 +137,10 @@ class SilverLake:
             plain=plain,
             entries=entries,
             valid=total_by_day((row.arrival_day, row.rows) for row in rows if row.reject_reason is None),
-            rejected=total_by_day((row.reject_reason, row.rows) for row in rows if row.reject_reason),
+            rejected=total_by_day(
+                (row.reject_reason, row.rows) for row in rows if row.reject_reason not in (None, ERASED)
+            ),
+            erased=total_by_day((row.arrival_day, row.rows) for row in rows if row.reject_reason == ERASED),
             days=days,
             judged=judged,
         )
@@ -139,34 +148,28 @@ class SilverLake:
     def _with_failures(
         self, findings: SparkFindings, files: Sequence[str], cached: ExitStack
     ) -> SparkFindings:
-        failures = _cache(read_conversion_failures(self._spark, files), cached)
+        read = cached.enter_context(persisted(read_conversion_failures(self.spark, files)))
+        is_gone = is_erased_entry(self._erased_sensors)
+        failures = read.where(~is_gone)
         counts = {row.reason: row["count"] for row in failures.groupBy("reason").count().collect()}
         entries = failures if findings.entries is None else findings.entries.unionByName(failures)
-        return SparkFindings(**{**vars(findings), "entries": entries, "failed": counts})
+        erased = Counter(findings.erased) + count_by_day(read.where(is_gone))
+        return SparkFindings(**{**vars(findings), "entries": entries, "failed": counts, "erased": erased})
 
     def _silver_rows(self, days: Iterable[date]) -> DataFrame | None:
         """What silver holds of some days of events; None if nothing was ever written."""
         days = list(days)
         if self._silver_base is None or not days:
             return None
-        rows = at_snapshot(self._spark, self._silver, self._silver_base.id).where(within_days(days))
-        return rows.withColumn("identity", identity_hash())
+        return self.rows.where(within_days(days)).withColumn("identity", identity_hash())
 
     def _copies(self, valid: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
         """All copies of the repeated identities that anything depends on, in the form of ``to_judged``."""
         copies = _as_copies(valid.join(repeated, "identity", "left_semi"), _NEW)
         if known is not None:
             copies = copies.unionByName(_as_copies(known.join(repeated, "identity", "left_semi"), _OF_SILVER))
-        if self._quarantine_base is not None:
-            entries = at_snapshot(self._spark, self._quarantine, self._quarantine_base.id).where(
-                F.col("reason") == UUID_CONFLICT
-            )
-            parsed = entries.select(
-                *POSITION, "arrival_hour", F.from_json("raw", BRONZE.schema_ddl).alias("event")
-            )
-            conflicts = parsed.select("event.*", *POSITION, "arrival_hour").withColumn(
-                "identity", identity_hash()
-            )
+        if not self.quarantine.is_empty:
+            conflicts = self.quarantine.conflicts.withColumn("identity", identity_hash())
             copies = copies.unionByName(
                 _as_copies(conflicts.join(repeated, "identity", "left_semi"), _OF_QUARANTINE)
             )
@@ -174,78 +177,68 @@ class SilverLake:
 
     def add_to_quarantine(self, findings: SparkFindings) -> None:
         """Publish the entries that quarantine lacks: those of a run that was killed are there already."""
-        if findings.entries is None or not findings.quarantined:
-            return
-        with ExitStack() as cached:
-            entries = _cache(findings.entries, cached)
-            missing = entries
-            if self._quarantine_base is not None:
-                files = entries.agg(F.min("source_file").alias("first"), F.max("source_file").alias("last"))
-                bounds = files.first()
-                there = at_snapshot(self._spark, self._quarantine, self._quarantine_base.id).where(
-                    F.col("source_file").between(bounds.first, bounds.last)
-                )
-                missing = _cache(entries.join(there, list(POSITION), "left_anti"), cached)
-            count = missing.count()
-            if not count:
-                return
-            rows = missing.select(
-                *POSITION,
-                "reason",
-                "raw",
-                "arrival_hour",
-                F.lit("open").alias("state"),
-                F.lit(None).cast("string").alias("correction"),
-                F.lit(None).cast("timestamp").alias("replayed_at"),
-                F.lit(self._now).alias("ingested_at"),
-            ).select(*QUARANTINE.column_names)
-            expected = (self._quarantine_base.rows if self._quarantine_base else 0) + count
-            self._quarantine_base = publishing.publish(
-                self._spark,
-                self._quarantine,
-                lambda branch: rows.writeTo(branch).append(),
-                base=self._quarantine_base,
-                audit=lambda branch: _require_equal(f"rows of {self._quarantine}", expected, branch.count()),
-            )
+        if findings.entries is not None and findings.quarantined:
+            self.quarantine.add(findings.entries, self.now)
 
-    def publish(self, findings: SparkFindings, files: Sequence[str], ledger: Ledger) -> None:
-        """Publish the rows and the ledger in one commit, after the audit.
+    def settle(self, ledger: Ledger) -> Ledger:
+        """Do in quarantine what silver's last commit has announced; returns the ledger of then."""
+        if ledger.is_settled:
+            return ledger
+        self.quarantine.settle(ledger, self.now)
+        self.publish_ledger(ledger.settled())
+        return self.look()
+
+    def publish(self, findings: SparkFindings, commit: Commit, ledger: Ledger) -> None:
+        """Publish the rows, what the ``commit`` says of itself, and the ledger as one, after the audit.
 
         Raises:
             AuditError: the counts do not add up, or an identity is there twice.
         """
-        properties = {
-            FILES_PROPERTY: json.dumps(by_folder(files), separators=(",", ":")),
-            DUPLICATES_PROPERTY: json.dumps(findings.duplicates, sort_keys=True),
-        }
 
         def write(branch: str) -> None:
             if findings.displaced:
                 self._replace_displaced(findings, branch)
-                publishing.commit_point(f"{self._silver}: append to the branch")
-            writer = self._new_rows(findings).writeTo(branch)
-            for key, value in properties.items():
-                writer = writer.option(f"snapshot-property.{key}", value)
-            writer.append()
+                publishing.commit_point(f"{self.name}: append to the branch")
+            self.append(self._new_rows(findings), branch, commit)
 
+        self.publish_rows(write, lambda branch: self._audit(branch, findings), ledger)
+
+    def append(self, rows: DataFrame, branch: str, commit: Commit) -> None:
+        """Append rows of silver, or none, in a snapshot that says what the commit does."""
+        writer = rows.writeTo(branch)
+        for key, value in commit.as_properties().items():
+            writer = writer.option(f"snapshot-property.{key}", value)
+        writer.append()
+
+    def publish_rows(
+        self, write: Callable[[str], None], audit: Callable[[DataFrame], None], ledger: Ledger
+    ) -> None:
+        """Publish what ``write`` writes to a branch, and the ledger, as one."""
         self._silver_base = publishing.publish(
-            self._spark,
-            self._silver,
+            self.spark,
+            self.name,
             write,
             base=self._silver_base,
-            audit=lambda branch: self._audit(branch, findings),
+            audit=audit,
             properties={PROPERTY: ledger.to_json()},
         )
+
+    @property
+    def rows(self) -> DataFrame:
+        """All events, as of the last look."""
+        if self._silver_base is None:
+            return self.spark.createDataFrame([], SILVER.schema_ddl)
+        return at_snapshot(self.spark, self.name, self._silver_base.id)
 
     def _new_rows(self, findings: SparkFindings) -> DataFrame:
         """The rows of identities that silver does not have."""
         if findings.plain is None:
-            return self._spark.createDataFrame([], SILVER.schema_ddl)
-        rows = self._to_silver(findings.plain)
+            return self.spark.createDataFrame([], SILVER.schema_ddl)
+        rows = self.to_silver(findings.plain)
         if findings.judged is None:
             return rows
         winners = findings.judged.copies.where((F.col("judgement") == EVENT) & ~F.col("is_known"))
-        return rows.unionByName(self._to_silver(_with_fields(winners)))
+        return rows.unionByName(self.to_silver(_with_fields(winners)))
 
     def _replace_displaced(self, findings: SparkFindings, branch: str) -> None:
         """Put copies at smaller positions into the places of the rows that they displace."""
@@ -253,32 +246,33 @@ class SilverLake:
             return
         judged = findings.judged.copies
         better = judged.where((F.col("judgement") == EVENT) & ~F.col("in_silver") & F.col("is_known"))
-        self._to_silver(_with_fields(better)).createOrReplaceTempView("better_copies")
+        self.to_silver(_with_fields(better)).createOrReplaceTempView("better_copies")
         same = " AND ".join(f"t.`{column}` = s.`{column}`" for column in (*IDENTITY, "event_time"))
         days = " OR ".join(
             f"(t.event_time >= TIMESTAMP '{first} 00:00:00' AND t.event_time < TIMESTAMP '{after} 00:00:00')"
             for first, after in day_ranges(findings.days)
         )
-        self._spark.sql(
+        self.spark.sql(
             f"MERGE INTO {branch} t USING better_copies s ON {same} AND ({days}) "
             "WHEN MATCHED THEN UPDATE SET *"
         )
 
-    def _to_silver(self, events: DataFrame) -> DataFrame:
+    def to_silver(self, events: DataFrame) -> DataFrame:
+        """Events with arrival_hour and position as rows of silver that this run has taken in."""
         return events.withColumns(
-            {"event_time": F.timestamp_seconds("timestamp"), "ingested_at": F.lit(self._now)}
+            {"event_time": F.timestamp_seconds("timestamp"), "ingested_at": F.lit(self.now)}
         ).select(*SILVER.column_names)
 
     def _audit(self, branch: DataFrame, findings: SparkFindings) -> None:
         before = self._silver_base.rows if self._silver_base else 0
-        _require_equal(f"rows of {self._silver}", before + findings.events, branch.count())
+        require_equal(f"rows of {self.name}", before + findings.events, branch.count())
         if not findings.days:
             return
         rows = branch.where(within_days(findings.days))
         arrival_day = F.to_date("arrival_hour").cast("string").alias("day")
-        written = rows.where(F.col("ingested_at") == F.lit(self._now)).groupBy(arrival_day).count()
+        written = rows.where(F.col("ingested_at") == F.lit(self.now)).groupBy(arrival_day).count()
         found = {row.day: row["count"] for row in written.collect()}
-        _require_equal(f"rows written to {self._silver} by arrival day", dict(findings.inserted), found)
+        require_equal(f"rows written to {self.name} by arrival day", dict(findings.inserted), found)
         suspects = rows.groupBy(identity_hash().alias("identity")).count().where("count > 1")
         twice = (
             rows.withColumn("identity", identity_hash())
@@ -289,37 +283,20 @@ class SilverLake:
         )
         if not suspects.isEmpty() and (example := twice.first()):
             raise AuditError(
-                f"{self._silver} would hold the event {tuple(example)[:2]} {example['count']} times: "
+                f"{self.name} would hold the event {tuple(example)[:2]} {example['count']} times: "
                 "nothing was published"
             )
 
-    def retire(self, entries: Sequence[Position]) -> None:
-        """Remove superseded conflicts from quarantine; those that are gone already do not matter."""
-        if self._quarantine_base is None:
-            return
-        schema = "source_file string, source_row bigint"
-        self._spark.createDataFrame(list(entries), schema).createOrReplaceTempView("retired_entries")
-        same = " AND ".join(f"t.{column} = s.{column}" for column in POSITION)
-
-        def write(branch: str) -> None:
-            self._spark.sql(
-                f"MERGE INTO {branch} t USING retired_entries s "
-                f"ON {same} AND t.reason = '{UUID_CONFLICT}' WHEN MATCHED THEN DELETE"
-            )
-
-        self._quarantine_base = publishing.publish(
-            self._spark, self._quarantine, write, base=self._quarantine_base
-        )
+    def conflicts_at(self, snapshot: int) -> frozenset[Position]:
+        """The open conflicts whose rows are the events of an earlier snapshot."""
+        events = at_snapshot(self.spark, self.name, snapshot).select(*POSITION)
+        conflicts = self.quarantine.conflicts.select(*POSITION)
+        found = events.join(F.broadcast(conflicts), list(POSITION), "left_semi").collect()
+        return frozenset((row.source_file, row.source_row) for row in found)
 
     def publish_ledger(self, ledger: Ledger) -> None:
         """Publish the ledger alone; silver's rows stay as they are."""
-        self._silver_base = publishing.publish(
-            self._spark,
-            self._silver,
-            lambda branch: None,
-            base=self._silver_base,
-            properties={PROPERTY: ledger.to_json()},
-        )
+        self.publish_rows(lambda branch: None, publishing.no_audit, ledger)
 
 
 def _repeated(keys: DataFrame, known: DataFrame | None) -> DataFrame:
@@ -350,14 +327,3 @@ def _as_copies(events: DataFrame, homes: tuple[bool, bool, bool]) -> DataFrame:
 def _with_fields(copies: DataFrame) -> DataFrame:
     """Judged copies as events."""
     return copies.select("event.*", "arrival_hour", *POSITION)
-
-
-def _cache(rows: DataFrame, stack: ExitStack) -> DataFrame:
-    cached = rows.persist()
-    stack.callback(cached.unpersist)
-    return cached
-
-
-def _require_equal(what: str, expected: Any, found: Any) -> None:
-    if expected != found:
-        raise AuditError(f"{what}: {found} where {expected} were expected: nothing was published")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -66,7 +68,16 @@ def with_reject_reason(events: DataFrame) -> DataFrame:
     ``events`` has the event's fields and ``arrival_hour`` (timestamp, UTC; null where it is not known:
     then the arrival rule does not apply).
     """
+    return events.withColumn("reject_reason", _reason())
+
+
+def rules_digest() -> str:
+    """Tells the rules from those of another version: a digest of what Spark is asked."""
+    return hashlib.sha256(_reason()._jc.toString().encode()).hexdigest()[:16]
+
+
+def _reason() -> Column:
     reason = F.lit(None).cast("string")
     for name, condition in reversed(_rules().items()):
         reason = F.when(condition, F.lit(name.value)).otherwise(reason)
-    return events.withColumn("reject_reason", reason)
+    return reason

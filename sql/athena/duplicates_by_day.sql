@@ -5,7 +5,7 @@
 --   delivered       rows that Firehose delivered as Parquet, count
 --   events          events taken from them, count
 --   quarantined     rows of them in quarantine, count
---   duplicates      all others: further copies of an event, count
+--   duplicates      all others: further copies of an event, and what was erased, count
 --   duplicates_pct  share of duplicates, percent of the delivered rows
 WITH delivered AS (
   SELECT date(dt) AS arrival_day, count(*) AS n FROM clickstream_raw GROUP BY dt

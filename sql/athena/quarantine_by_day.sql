@@ -2,7 +2,7 @@
 -- Columns:
 --   arrival_day  UTC date of arrival; null where it is not known
 --   reason       why it is no event: a reason of the data contract, or Firehose's error code
---   entries      entries, count
+--   entries      entries, count; those neither open nor replayed are superseded: duplicates or events now
 --   open         of these, still open, count
 --   replayed     of these, replayed as they were or corrected, count
 --   example      one of them: the event as JSON, or (failed conversions) its bytes as base64, 120 characters

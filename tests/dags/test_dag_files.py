@@ -10,7 +10,14 @@ from config.environments import PROFILES
 from lakehouse.defaults import profile_while_parsing
 from tests.dags.conftest import DAGS_FOLDER, VARIABLES
 
-DAG_IDS = {names.DAG_ID, names.MAINTENANCE_DAG_ID, names.SWEEPER_DAG_ID}
+DAG_IDS = {
+    names.DAG_ID,
+    names.MAINTENANCE_DAG_ID,
+    names.SWEEPER_DAG_ID,
+    names.BACKFILL_DAG_ID,
+    names.REPLAY_DAG_ID,
+    names.ERASURE_DAG_ID,
+}
 
 SCHEDULES = {
     "": (None, None, None),

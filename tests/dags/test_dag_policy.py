@@ -191,7 +191,7 @@ def test_a_bad_run_parameter_is_refused_by_name(
 
 def test_dags_import_neither_spark_nor_the_jobs() -> None:
     check = (
-        "import sys; import clickstream_emr_kpis_dag, lakehouse_maintenance_dag, cluster_sweeper_dag; "
+        f"import sys; import {', '.join(DAG_MODULES)}; "
         "unwanted = ('pyspark', 'emr_jobs', 'local_stack', 'pyiceberg'); "
         "sys.exit([name for name in unwanted if name in sys.modules] or 0)"
     )

@@ -32,6 +32,12 @@ def spark_settings() -> dict[str, str]:
     return {
         **runtime.driver_settings(),
         "spark.driver.memory": "1g",
+        # For a few rows: plans take longer to compile, and to adapt at each stage, than to interpret as they
+        # are, in one partition.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.shuffle.partitions": "1",
         "spark.ui.showConsoleProgress": "false",
         f"spark.sql.catalog.{names.SPARK_CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
         f"spark.sql.catalog.{names.SPARK_CATALOG}.type": "hadoop",
@@ -94,6 +100,12 @@ def glue_lake(
         **catalog_settings(f"s3://{bucket}/"),
         **endpoint_settings(aws_environment.endpoint, aws_environment.region),
     }
+    hadoop = spark._jsc.hadoopConfiguration()
+    for key, value in settings.items():
+        if key.startswith("spark.hadoop."):
+            hadoop.set(key.removeprefix("spark.hadoop."), value)
+    for key in ("access.key", "secret.key"):
+        hadoop.set(f"fs.s3a.{key}", "test")
     own = {key: value for key, value in settings.items() if key.startswith(f"spark.sql.catalog.{catalog}")}
     for key, value in own.items():
         spark.conf.set(key, value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
-from emr_jobs.lake.ledger import Ledger, by_folder, from_folders, hour_of
+from emr_jobs.lake.commits import Commit, by_folder, from_folders
+from emr_jobs.lake.ledger import Ledger, hour_of
 
 NOW = datetime(2026, 6, 3, 5, 30, tzinfo=UTC)
 ROOT = "s3://bronze/clickstream"
@@ -16,8 +18,13 @@ def file(day: int, hour: int, name: str = "a") -> str:
     return f"{ROOT}/dt=2026-06-{day:02d}/hour={hour:02d}/{name}"
 
 
+def after(ledger: Ledger, files: list[str], duplicates: dict[str, int], open_hours: int) -> Ledger:
+    commit = Commit(files=frozenset(files), duplicates=duplicates)
+    return ledger.noting(commit).closing(NOW, open_hours)
+
+
 def test_only_open_hours_and_only_what_is_not_in_is_new() -> None:
-    ledger = Ledger().after([file(1, 6), file(3, 4)], {}, [], NOW, open_hours=48)
+    ledger = after(Ledger(), [file(1, 6), file(3, 4)], {}, open_hours=48)
 
     assert ledger.closed == "2026-06-01T05"
     listed = [file(1, 4), file(1, 5), file(1, 6), file(3, 4), file(3, 4, "late")]
@@ -25,34 +32,61 @@ def test_only_open_hours_and_only_what_is_not_in_is_new() -> None:
 
 
 def test_hours_close_and_never_open_again() -> None:
-    ledger = Ledger().after([file(1, 6)], {}, [], NOW, open_hours=24)
+    ledger = after(Ledger(), [file(1, 6)], {}, open_hours=24)
     assert (ledger.closed, ledger.taken) == ("2026-06-02T05", frozenset())
 
-    assert ledger.after([], {}, [], NOW, open_hours=48).closed == "2026-06-02T05"
+    assert after(ledger, [], {}, open_hours=48).closed == "2026-06-02T05"
 
 
 def test_what_a_rollback_took_out_is_owed_until_it_is_in_again() -> None:
-    ledger = Ledger().after([file(1, 6), file(3, 4)], {"2026-06-03": 5}, [], NOW, open_hours=24)
+    first, second = [file(1, 6), file(3, 4)], [file(3, 5)]
+    ledger = after(Ledger(), second, {"2026-06-03": 3}, open_hours=24)
+    commit = Commit(
+        files=frozenset(first), duplicates={"2026-06-03": 2}, retired=frozenset({(file(1, 0), 1)})
+    )
+    known = ledger.noting(commit).closing(NOW, open_hours=24).settled()
 
-    reopened = ledger.reopened([file(1, 6), file(3, 4)], {"2026-06-03": 2})
+    reopened = known.without([commit])
 
-    assert reopened.new_files([file(3, 4)]) == [file(1, 6), file(3, 4)]
+    assert reopened.new_files([file(3, 4), file(3, 5)]) == first
     assert reopened.duplicates == {"2026-06-03": 3}
-    again = reopened.after([file(1, 6), file(3, 4)], {"2026-06-03": 2}, [], NOW, open_hours=24)
-    assert again == ledger
+    assert (reopened.returned, reopened.reopened) == (commit.files, commit.retired)
+    assert not reopened.is_settled
+    assert reopened.settled().noting(commit).closing(NOW, open_hours=24).settled() == known
 
 
-def test_it_survives_as_json() -> None:
+def test_a_rollback_cancels_what_is_still_announced() -> None:
+    entry = (file(1, 0), 1)
+    commit = Commit(retired=frozenset({entry}), replayed=frozenset({(file(1, 0), 2)}))
+
+    back = Ledger().noting(commit).without([commit])
+
+    assert (back.retired, back.replayed) == (frozenset(), frozenset())
+
+
+def test_both_survive_as_json() -> None:
+    entry = (file(1, 0), 7)
     ledger = Ledger(
         closed="2026-06-01T05",
         taken=frozenset({file(3, 4), file(3, 4, "b, ü")}),
         owed=frozenset({file(1, 0)}),
         duplicates={"2026-06-03": 2},
-        retired=frozenset({(file(1, 0), 7)}),
+        erased={"2026-06-03": 1},
+        erased_sensors={42: 1_780_000_000},
+        retired=frozenset({entry}),
+        replayed=frozenset({entry}),
+        reopened=frozenset({entry}),
+        returned=frozenset({file(1, 0)}),
+        erasing=frozenset({42}),
     )
+    commit = Commit(ledger.taken, ledger.duplicates, ledger.erased, ledger.retired, ledger.replayed, "why")
 
     assert Ledger.from_json(ledger.to_json()) == ledger
     assert Ledger.from_json(None) == Ledger()
+    known = {"closed": "2026-06-01T05", "taken": {}, "owed": {}, "duplicates": {}, "retired": []}
+    assert Ledger.from_json(json.dumps(known)) == Ledger(closed="2026-06-01T05"), "of an earlier version"
+    assert Commit.from_properties({**commit.as_properties(), "added-records": "1"}) == commit
+    assert Commit.from_properties({}) == Commit()
 
 
 def test_files_by_folder() -> None:

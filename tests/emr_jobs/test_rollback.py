@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from config.tables import TABLES
+from emr_jobs import replay_quarantine
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.rollback import roll_back
 from emr_jobs.roll_back import build_parser, restore
 from tests.emr_jobs.test_incremental import require_truth, run_job
-from tests.support.lake import NOON, Lake
+from tests.support.attested import AttestedLake
+from tests.support.lake import NOON, Lake, event
 from tests.support.silver import SPEC, Silver
 
 pytestmark = pytest.mark.spark
@@ -110,15 +114,59 @@ def test_what_cannot_be_restored_is_refused(silver: Silver) -> None:
         roll_back(spark, silver.name, SPEC, 12345)
 
 
-def test_the_command_refuses_a_table_with_a_ledger_or_none(silver: Silver, lake: Lake) -> None:
-    with pytest.raises(LakeError, match="There is no table"):
-        restore(lake.spark, lake.database, KPI.name, 1)
-    table = Silver(lake, KPI.name)
-    silver.sql(
-        f"CREATE TABLE {table.name} (x INT) USING iceberg TBLPROPERTIES ('lakehouse.ledger'='{{{{}}}}')"
-    )
-    with pytest.raises(LakeError, match="keeps a ledger"):
-        restore(lake.spark, lake.database, KPI.name, 1)
+def test_the_command_refuses_a_table_that_is_not_there_or_follows_another(lake: Lake) -> None:
+    for table in (KPI.name, "clickstream_events"):
+        with pytest.raises(LakeError, match="There is no table"):
+            restore(lake.spark, lake.database, table, 1)
+    with pytest.raises(LakeError, match="clickstream_quarantine follows clickstream_events"):
+        restore(lake.spark, lake.database, "clickstream_quarantine", 1)
+
+
+def test_events_and_quarantine_are_as_before_and_the_files_come_again(lake: Lake) -> None:
+    """Two ingests and a replay are taken back, with what they had displaced, superseded and rejected."""
+    attested = AttestedLake(lake)
+    attested.send("b", event(temperature=1.0), event(temperature=2.0), event(uuid="x", humidity=101.0))
+    attested.ingest()
+    before = tables(lake)
+    good = lake.snapshots("clickstream_events")[-1]
+    attested.send("a", event(temperature=2.0), event(temperature=3.0), event(uuid="y", humidity=101.0))
+    attested.ingest()
+    attested.send("c", event(uuid="z"), event(uuid="z"))
+    attested.ingest()
+    attested.count()
+    bad = tables(lake)
+    replay_x(attested)
+    assert tables(lake) != bad != before
+
+    restore(lake.spark, lake.database, "clickstream_events", good)
+
+    assert tables(lake) == before
+    account = attested.reconcile("--full").account
+    assert (account.awaiting, account.silver, account.quarantined, account.duplicates) == (5, 1, 2, 0)
+    assert account.differences == []
+    attested.ingest()
+    attested.count()
+    assert tables(lake) == bad
+    assert attested.reconcile("--full").account.differences == []
+
+
+def tables(lake: Lake) -> tuple[list[tuple[str, float]], list[tuple[str, int, str]]]:
+    """What counts: the events, and the open entries."""
+    events = sorted((row["uuid"], row["temperature"]) for row in lake.rows("clickstream_events"))
+    entries = lake.rows("clickstream_quarantine")
+    is_open = (row for row in entries if row["state"] == "open")
+    return events, sorted((row["source_file"][-9:], row["source_row"], row["reason"]) for row in is_open)
+
+
+def replay_x(attested: AttestedLake) -> None:
+    """Replay the entry of the event x with a correction."""
+    lake = attested.lake
+    (entry,) = (row for row in lake.rows("clickstream_quarantine") if '"x"' in row["raw"])
+    position = {name: entry[name] for name in ("source_file", "source_row")}
+    file = lake.bronze.parent / "corrections.jsonl"
+    file.write_text(json.dumps({**position, "event": event(uuid="x")}))
+    options = [*lake.arguments("clickstream_events"), "--correction", str(file)]
+    replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(options))
 
 
 @pytest.mark.parametrize(

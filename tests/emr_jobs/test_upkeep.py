@@ -18,6 +18,7 @@ from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.upkeep import expire_rows, remove_orphans, table_size
 from emr_jobs.maintain_tables import Plan, main, maintain, specs_of
 from tests.emr_jobs.test_incremental import require_truth, run_job
+from tests.support.emulated_aws import EmulatedAws
 from tests.support.lake import NOON, Lake
 from tests.support.silver import ARRIVAL, Silver
 
@@ -149,6 +150,38 @@ def test_orphans_are_counted_and_only_on_request_removed(silver: Silver) -> None
     hasty = replace(EVENTS, upkeep=Upkeep(orphan_days=2))
     with pytest.raises(LakeError, match="orphans under 3 days"):
         remove_orphans(lake.spark, silver.name, hasty, now, dry_run=True)
+
+
+@pytest.mark.aws
+def test_tables_in_glue_and_s3_are_maintained(glue_lake: Lake, aws_environment: EmulatedAws) -> None:
+    """Also what only there can fail: listing a bucket, deleting objects in bulk."""
+    silver, s3 = Silver.create(glue_lake), aws_environment.client("s3")
+    for number in range(6):
+        silver.append(silver.event(f"{number}", NOON))
+    bucket = str(glue_lake.warehouse).removeprefix("s3://").rstrip("/")
+    (some_file, *_) = live_files(glue_lake, "clickstream_events")
+    orphan = f"{some_file.parent}/orphan.parquet".partition(f"{bucket}/")[2]
+    s3.put_object(Bucket=bucket, Key=orphan, Body=b"")
+    later = datetime.now(UTC) + timedelta(days=4)
+    specs = [replace(EVENTS, upkeep=Upkeep(snapshot_days=0))]
+
+    (counted,) = maintain(glue_lake.spark, specs, plan(glue_lake, later))
+    assert (counted.before.files, counted.after.files, counted.orphans) == (6, 1, 1)
+    assert len(glue_lake.snapshots("clickstream_events")) == 1
+    assert s3.head_object(Bucket=bucket, Key=orphan)["ContentLength"] == 0
+
+    (removed,) = maintain(glue_lake.spark, specs, plan(glue_lake, later, orphans=True))
+    assert removed.orphans == 1
+    objects = s3.list_objects_v2(Bucket=bucket, Prefix=orphan.rpartition("/")[0])["Contents"]
+    assert len(objects) == 1, "the orphan and the files that were joined have gone"
+    assert len(glue_lake.rows("clickstream_events")) == 6
+
+
+def test_what_the_specifications_of_events_say_of_upkeep() -> None:
+    for spec in (TABLES["clickstream_events"], TABLES["clickstream_quarantine"]):
+        assert spec.upkeep.expires_by == "arrival_hour"
+        assert spec.upkeep.orphan_days >= 3
+        assert spec.sort
 
 
 def test_a_table_that_fails_does_not_keep_the_others_from_upkeep(silver: Silver) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.lake.errors import ConcurrentPublishError
-from emr_jobs.lake.ledger import Ledger, Position
+from emr_jobs.lake.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,17 @@ class ModelRow:
 
 @dataclass
 class World:
-    """What outlives a run: files, and the state of both tables with a version each."""
+    """What outlives a run: files, the state of both tables with a version each, and silver's commits.
+
+    Each commit has the rows that were there before it.
+    """
 
     bronze: dict[str, list[ModelRow]] = field(default_factory=dict)
     silver: dict[Position, ModelRow] = field(default_factory=dict)
     quarantine: dict[Position, ModelRow] = field(default_factory=dict)
+    superseded: dict[Position, ModelRow] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    commits: list[tuple[dict[Position, ModelRow], Commit]] = field(default_factory=list)
     silver_version: int = 0
     quarantine_version: int = 0
     commit_point: Callable[[str], None] = lambda point: None
@@ -48,6 +54,10 @@ class ModelFindings:
     entries: Mapping[Position, ModelRow]
     gained: Mapping[Position, ModelRow]
     lost: frozenset[Position]
+    erased: Mapping[str, int] = field(default_factory=dict)
+
+    def commit_of(self, files: Sequence[str]) -> Commit:
+        return Commit(frozenset(files), self.duplicates, retired=frozenset(self.retired))
 
 
 class ModelLake:
@@ -118,22 +128,47 @@ class ModelLake:
         self.world.quarantine |= findings.entries
         self._quarantine_published()
 
-    def publish(self, findings: ModelFindings, files: Sequence[str], ledger: Ledger) -> None:
+    def publish(self, findings: ModelFindings, commit: Commit, ledger: Ledger) -> None:
         self.world.commit_point("silver: before")
         self._require(self.silver_base == self.world.silver_version)
+        self.world.commits.append((dict(self.world.silver), commit))
         for position in findings.lost:
             del self.world.silver[position]
         self.world.silver |= findings.gained
-        self.publish_ledger(ledger)
+        self._publish_ledger(ledger)
 
-    def retire(self, entries: Sequence[Position]) -> None:
-        self.world.commit_point("retire: before")
+    def settle(self, ledger: Ledger) -> Ledger:
+        if ledger.is_settled:
+            return ledger
+        self.world.commit_point("settle: before")
         self._require(self.quarantine_base == self.world.quarantine_version)
-        for position in entries:
-            self.world.quarantine.pop(position, None)
+        returned = [position for position in self.world.quarantine if position[0] in ledger.returned]
+        for position in self.reopened(ledger):
+            if position in self.world.superseded:
+                self.world.quarantine[position] = self.world.superseded.pop(position)
+        for position in [*ledger.retired, *returned]:
+            if position in self.world.quarantine:
+                self.world.superseded[position] = self.world.quarantine.pop(position)
         self._quarantine_published()
+        self._publish_ledger(ledger.settled())
+        return self.look()
 
-    def publish_ledger(self, ledger: Ledger) -> None:
+    def reopened(self, ledger: Ledger) -> frozenset[Position]:
+        """The entries to make open again."""
+        return ledger.reopened
+
+    def roll_back(self, commits: int) -> None:
+        """Take back the last commits to silver, as the job of that name does."""
+        undone = self.world.commits[-commits:]
+        self._require(self.silver_base == self.world.silver_version)
+        self.world.silver = dict(undone[0][0])
+        del self.world.commits[-commits:]
+        ledger = self.world.ledger.without(commit for _, commit in undone)
+        stale = self.world.quarantine.keys() & self.world.silver.keys()
+        self._publish_ledger(replace(ledger, retired=ledger.retired | stale))
+        self.settle(self.look())
+
+    def _publish_ledger(self, ledger: Ledger) -> None:
         self._require(self.silver_base == self.world.silver_version)
         self.world.ledger = Ledger.from_json(ledger.to_json())
         self.world.silver_version += 1

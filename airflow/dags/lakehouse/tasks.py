@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from lakehouse.bundle import publish_bundle as publish
 from lakehouse.clusters import ENDED_STATES, UNENDED_STATES, cluster_name, clusters_of, run_tags
 from lakehouse.diagnosis import ADVICE, Cause
 from lakehouse.operators import DIAGNOSIS
+from lakehouse.repairs import backfill_options, erasure_options, replay_options
 from lakehouse.table_state import late_tables, read_changes
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
 
@@ -82,13 +83,19 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     context = get_current_context()
     # In one argument: a run may be named like an option.
     run_id = [f"--run-id={context['run_id']}"]
-    options = {
-        "weather_extract": range_options(),
-        "weather_transform": run_id,
-        "reconcile": run_id,
-        "maintain_tables": [*run_id, *orphan_options()],
+    options: dict[str, Callable[[], list[str]]] = {
+        "weather_extract": range_options,
+        "weather_transform": lambda: run_id,
+        "reconcile": lambda: run_id,
+        "maintain_tables": lambda: [*run_id, *orphan_options()],
+        "replay_quarantine": lambda: replay_options(context["params"]),
+        "backfill": lambda: backfill_options(context["params"]),
+        "erase_sensor": lambda: erasure_options(context["params"]),
     }
-    return {name: emr_step(ALL_JOBS[name], checked, bundle, *options.get(name, ())) for name in job_names}
+    return {
+        name: emr_step(ALL_JOBS[name], checked, bundle, *(options[name]() if name in options else ()))
+        for name in job_names
+    }
 
 
 @task(retries=0)
