@@ -1,8 +1,8 @@
 """What a cluster costs, estimated: list prices of machines, EMR's own included.
 
-List prices on demand in eu-north-1, US dollars an hour, of https://aws.amazon.com/ec2/pricing/on-demand/ and
-https://aws.amazon.com/emr/pricing/; other regions and discounts differ. Disks, spot machines that joined
-under load, S3 requests and traffic are not in the estimate: they are some percent of it.
+On demand in eu-north-1, US dollars an hour; look them up anew before you rely on them:
+https://aws.amazon.com/ec2/pricing/on-demand/ and https://aws.amazon.com/emr/pricing/. Other regions
+and discounts differ. Disks, spot machines that joined under load, S3 requests and traffic are not in it.
 """
 
 from __future__ import annotations
