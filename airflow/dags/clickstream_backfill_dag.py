@@ -31,8 +31,9 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import BACKFILL
+from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import wire_one_job
+from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
 
 PARAMS = {
     "first_day": Param(
@@ -67,6 +68,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
+    deadline=late_run_alert(REWRITE_LATE_AFTER),
     params=PARAMS,
     tags=["backfill", "emr", "iceberg"],
 )

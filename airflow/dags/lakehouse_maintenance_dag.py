@@ -25,17 +25,13 @@ at any time and any number of times.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
 from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.one_job import wire_one_job
-
-LATE_AFTER = timedelta(hours=6)
+from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
 
 PARAMS = {
     "remove_orphans": Param(
@@ -57,7 +53,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(LATE_AFTER),
+    deadline=late_run_alert(REWRITE_LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "upkeep"],
 )

@@ -67,6 +67,9 @@ def test_settings_name_what_was_made(deployed: Deployed) -> None:
         "EMR_SERVICE_ROLE": "ClickstreamEmrServiceRole",
         "EMR_JOB_FLOW_ROLE": "ClickstreamEmrEc2Role",
         "EMR_SECURITY_CONFIGURATION": f"clickstream-etl-{deployed.environment}",
+        "ALERTS_TOPIC_ARN": (
+            f"arn:aws:sns:{region}:{deployed.account.account_id}:clickstream-etl-{deployed.environment}-alarms"
+        ),
         "AWS_REGION": "eu-north-1",
         "ENVIRONMENT": deployed.environment,
     }

@@ -30,6 +30,9 @@ from lakehouse.tasks import (
     step_wait_limit,
 )
 
+REWRITE_LATE_AFTER = timedelta(hours=6)
+"""Who waits for the lease and then rewrites much is told to be late after this long."""
+
 LEASE_POLL = timedelta(minutes=2)
 
 LEASE_PATIENCE = 150
