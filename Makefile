@@ -6,7 +6,7 @@ ENVIRONMENT ?= dev
 TEST_WORKERS ?= 2
 DEPLOY = $(PYTHON) -m ops.deploy
 
-.PHONY: help setup run reconcile report test test-long test-docker test-exact test-fast lint format lock bench clean plan deploy status destroy
+.PHONY: help setup run reconcile report test test-long test-docker test-exact test-fast lint format lock audit bench drill clean plan deploy status destroy
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ status: setup ## Every stack's state and outputs: make status ENVIRONMENT=dev|pr
 destroy: setup ## Remove the stacks; refuses on data: make destroy ENVIRONMENT=dev|prod [OPTIONS=--delete-data]
 	@$(DEPLOY) destroy --environment $(ENVIRONMENT) $(OPTIONS)
 
+audit: setup ## Known vulnerabilities of the locked packages (asks osv.dev: needs the internet)
+	@.venv/bin/uv tool run pip-audit@2.10.1 --vulnerability-service osv --require-hashes --disable-pip \
+	  --requirement requirements.lock
+
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
@@ -72,6 +76,9 @@ lock: setup ## Resolve pyproject.toml into requirements.lock again
 
 bench: setup ## Every benchmark, figures as JSON lines: make bench [NAMES="kpis producer"]
 	@$(PYTHON) -m benchmarks $(NAMES)
+
+drill: setup ## Break each part of the chain, let it recover, count events: make drill [NAMES="scheduler"]
+	@$(PYTHON) -m tests.drills $(NAMES)
 
 clean: ## Remove the state of local runs (.local); packages and jars stay
 	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name spark ! -name trino -exec rm -rf {} +

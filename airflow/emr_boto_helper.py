@@ -35,7 +35,7 @@ from config.project_config import ConfigError, Settings
 from lakehouse.aws_calls import NO_RETRIES
 from lakehouse.bundle import publish_bundle
 from lakehouse.clusters import LIVE_STATES
-from lakehouse.step_logs import STREAMS, TAIL_LINES, explain_failure, read_log, step_log_uri, tail
+from lakehouse.step_logs import STREAMS, TAIL_LINES, examine_failure, read_log, step_log_uri, tail
 from lakehouse.steps import ENDED_STATES, ensure_step, step_status
 
 console = Console(soft_wrap=True, highlight=False)
@@ -66,7 +66,7 @@ def follow(emr: Any, s3: Any, cluster_id: str, step_id: str, poll_seconds: float
             break
         time.sleep(poll_seconds)
     if status.state != "COMPLETED":
-        console.print(explain_failure(emr, s3, cluster_id, step_id, status), markup=False)
+        console.print(examine_failure(emr, s3, cluster_id, step_id, status).report, markup=False)
         return 1
     uri = step_log_uri(emr, cluster_id, step_id, "stdout")
     text = read_log(s3, uri) if uri else None

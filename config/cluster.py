@@ -16,6 +16,9 @@ STEP_CONCURRENCY = 2
 IDLE_TIMEOUT_SECONDS = 900
 """The cluster ends itself after this long without work, whatever became of the run that started it."""
 
+CORE_NODES_TAG = "core_nodes"
+"""How many core nodes a run's cluster was made with: its cost is known without asking for its machines."""
+
 MANAGED_POLICY_TAG = "for-use-with-amazon-emr-managed-policies"
 """The service role's policy (AmazonEMRServicePolicy_v2) acts only on what carries this tag."""
 
@@ -82,7 +85,7 @@ def run_job_flow_request(
         "project": names.PROJECT,
         "environment": settings.environment,
         MANAGED_POLICY_TAG: "true",
-        **(tags or {}),
+        **({CORE_NODES_TAG: str(core_nodes), **tags} if tags else {}),
     }
     security = settings.emr_security_configuration
     request: dict[str, object] = {

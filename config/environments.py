@@ -12,13 +12,16 @@ class EnvironmentProfile:
 
     ``emr_core_nodes`` are always there; up to ``emr_spot_nodes`` join them from the spot market under load.
     The schedules are cron in UTC, or None for runs by hand only. Retentions are in days, the stream's in
-    hours: that long Firehose may still deliver what the stream received.
+    hours: that long Firehose may still deliver what the stream received. ``sweep_dry_run``: the sweeper only
+    tells of leaked clusters unless it is told to terminate them.
     """
 
     emr_core_nodes: int
     emr_spot_nodes: int
     schedule: str | None
     maintenance_schedule: str | None
+    sweep_schedule: str | None
+    sweep_dry_run: bool
     log_retention_days: int
     data_retention_days: int
     stream_retention_hours: int
@@ -32,6 +35,8 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_spot_nodes=2,
         schedule=None,
         maintenance_schedule=None,
+        sweep_schedule=None,
+        sweep_dry_run=False,
         log_retention_days=7,
         data_retention_days=90,
         stream_retention_hours=24,
@@ -43,6 +48,8 @@ PROFILES: dict[str, EnvironmentProfile] = {
         emr_spot_nodes=5,
         schedule="0 3 * * *",
         maintenance_schedule="0 6 * * *",
+        sweep_schedule="30 * * * *",
+        sweep_dry_run=True,
         log_retention_days=90,
         data_retention_days=365,
         stream_retention_hours=168,

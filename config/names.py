@@ -11,6 +11,7 @@ AIRFLOW_ROLE = "ClickstreamAirflowRole"
 ANALYST_ROLE = "ClickstreamAnalystRole"
 BRONZE_TABLE = "clickstream_raw"
 MANIFESTS_PREFIX = "manifests/"
+ALERTS_PREFIX = "alerts/"
 ATHENA_WORKGROUP = "clickstream-analytics"
 CHECKPOINT_TABLE = "lakehouse-checkpoints"
 SPARK_CATALOG = "glue"
@@ -19,6 +20,7 @@ MAINTENANCE_DAG_ID = "lakehouse_maintenance"
 BACKFILL_DAG_ID = "clickstream_backfill"
 REPLAY_DAG_ID = "quarantine_replay"
 ERASURE_DAG_ID = "sensor_erasure"
+SWEEPER_DAG_ID = "cluster_sweeper"
 
 
 def stack_name(environment: str, concern: str | None = None) -> str:

@@ -30,6 +30,7 @@ _ROLE = re.compile(r"[\w+=,.@-]{1,64}")
 _SECURITY_CONFIGURATION = re.compile(r"[\w.-]{0,128}")
 _SECURITY_GROUPS = re.compile(r"(sg-[0-9a-f]{8,17}(,sg-[0-9a-f]{8,17}){2})?")
 _SUBNET = re.compile(r"(subnet-[0-9a-f]{8,17})?")
+_TOPIC = re.compile(r"(arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256})?")
 _POLL_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60")
 
 
@@ -54,7 +55,8 @@ class Settings:
     ``emr_subnet_id`` and ``emr_security_groups`` (of the primary node, of the others and of EMR itself, with
     commas between) may be empty: no configuration of ours, a subnet and groups of EMR's choice.
     ``emr_wheels`` is the architecture of the clusters' machines, for the wheels that they install;
-    ``native`` is that of the machine which publishes them.
+    ``native`` is that of the machine which publishes them. Without ``alerts_topic_arn`` alerts are only
+    logged.
     """
 
     bronze_bucket: str
@@ -73,6 +75,7 @@ class Settings:
     emr_wheels: str = "aarch64"
     weather_api_url: str = ""
     weather_api_key_parameter: str = ""
+    alerts_topic_arn: str = ""
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, str | None]) -> Settings:
@@ -138,6 +141,7 @@ class Settings:
             weather_api_key_parameter=optional(
                 "WEATHER_API_KEY_PARAMETER", _PARAMETER, "the name of an SSM parameter that holds the key"
             ),
+            alerts_topic_arn=optional("ALERTS_TOPIC_ARN", _TOPIC, "the ARN of an SNS topic, or empty"),
         )
         if settings.environment not in PROFILES:
             problems.append(

@@ -125,6 +125,7 @@ ACCESS = StackSpec(
         "WorkgroupName": OutputOf("athena", "WorkgroupName"),
         "ServiceRoleArn": OutputOf("emr-roles", "ServiceRoleArn"),
         "MachineRoleArn": OutputOf("emr-roles", "MachineRoleArn"),
+        "AlertsTopicArn": OutputOf("monitoring", "TopicArn"),
     },
 )
 CHECKPOINTS = StackSpec(
@@ -161,9 +162,9 @@ STACKS: tuple[StackSpec, ...] = (
     EMR_ROLES,
     NETWORK,
     EMR_CLUSTER,
+    MONITORING,
     ACCESS,
     CHECKPOINTS,
-    MONITORING,
     BUDGET,
 )
 """Every stack, each after those whose outputs it takes."""
@@ -185,5 +186,6 @@ SETTINGS: dict[str, OutputOf] = {
     "EMR_SECURITY_CONFIGURATION": OutputOf("emr-cluster", "SecurityConfigurationName"),
     "EMR_SUBNET_ID": OutputOf("network", "SubnetId"),
     "EMR_SECURITY_GROUPS": OutputOf("network", "SecurityGroups"),
+    "ALERTS_TOPIC_ARN": OutputOf("monitoring", "TopicArn"),
 }
 """Which output each setting comes from; an optional stack's only if it stands."""

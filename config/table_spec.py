@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+DAILY = 26
+"""``late_after_hours`` of what every day's run changes: a day, and the run's own time."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -38,7 +41,8 @@ class TableSpec:
 
     ``key`` names the columns that identify a row. ``partition`` holds Iceberg transforms as SQL
     (``days(event_time)``), or plain column names for bronze. ``sort`` is the write order. ``properties``
-    are Iceberg table properties beside those that all tables have.
+    are Iceberg table properties beside those that all tables have. At the end of a run its data are late when
+    they have not changed for ``late_after_hours``; None: nobody waits for them.
     """
 
     name: str
@@ -50,6 +54,7 @@ class TableSpec:
     format: Literal["iceberg", "parquet"] = "iceberg"
     properties: tuple[tuple[str, str], ...] = ()
     upkeep: Upkeep = Upkeep()
+    late_after_hours: int | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:

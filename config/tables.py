@@ -7,6 +7,8 @@ here or are checked against it by a test. Types are Spark SQL's (Hive's for bron
 from __future__ import annotations
 
 from config import names
+from config.run_tables import RUN_METRICS
+from config.table_spec import DAILY
 from config.table_spec import Column as Column
 from config.table_spec import TableSpec as TableSpec
 from config.table_spec import Upkeep as Upkeep
@@ -57,6 +59,7 @@ SILVER = TableSpec(
     sort=("sensor_id", "timestamp"),
     properties=(("write.summary.partition-limit", "100000"),),  # Readers learn from it which days changed.
     upkeep=Upkeep(expires_by="arrival_hour"),
+    late_after_hours=DAILY,
 )
 
 QUARANTINE = TableSpec(
@@ -99,6 +102,7 @@ SENSOR_HEALTH = TableSpec(
     ),
     key=("sensor_id",),
     sort=("sensor_id",),
+    late_after_hours=DAILY,
 )
 
 STATUS_HEALTH = TableSpec(
@@ -110,6 +114,7 @@ STATUS_HEALTH = TableSpec(
     ),
     key=("status",),
     sort=("status",),
+    late_after_hours=DAILY,
 )
 
 TEMP_HUMIDITY_KPIS = TableSpec(
@@ -129,6 +134,7 @@ TEMP_HUMIDITY_KPIS = TableSpec(
     key=("day", "latitude", "longitude"),
     partition=("months(day)",),
     sort=("day", "latitude", "longitude"),
+    late_after_hours=DAILY,
 )
 
 EVENT_GEO_KPIS_EVENTS = TableSpec(
@@ -142,6 +148,7 @@ EVENT_GEO_KPIS_EVENTS = TableSpec(
     key=("day", "event_type"),
     partition=("months(day)",),
     sort=("day", "event_type"),
+    late_after_hours=DAILY,
 )
 
 EVENT_GEO_KPIS_FAULTY_GEO = TableSpec(
@@ -154,6 +161,7 @@ EVENT_GEO_KPIS_FAULTY_GEO = TableSpec(
     ),
     key=("latitude", "longitude"),
     sort=("latitude", "longitude"),
+    late_after_hours=DAILY,
 )
 
 KPI_TABLES = (
@@ -204,5 +212,6 @@ TABLES: dict[str, TableSpec] = {
         *INTERNAL_TABLES,
         RECONCILED_MANIFESTS,
         *WEATHER_TABLES,
+        RUN_METRICS,
     )
 }

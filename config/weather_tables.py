@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.table_spec import Column, TableSpec
+from config.table_spec import DAILY, Column, TableSpec
 
 _DT = Column("dt", "date", "UTC date", nullable=False)
 _REGION = Column("region", "string", "Block of 2 x 2 sensors, ZONE_ROW_COLUMN of its first", nullable=False)
@@ -73,6 +73,7 @@ WEATHER_DAILY = TableSpec(
     key=("dt", "sensor_id"),
     partition=("months(dt)",),
     sort=("dt", "sensor_id"),
+    late_after_hours=DAILY,
 )
 
 WEATHER_REGION_DAILY = TableSpec(
@@ -88,6 +89,7 @@ WEATHER_REGION_DAILY = TableSpec(
     key=("dt", "region"),
     partition=("months(dt)",),
     sort=("dt", "region"),
+    late_after_hours=DAILY,
 )
 
 SENSOR_WEATHER_DAILY = TableSpec(
@@ -116,6 +118,7 @@ SENSOR_WEATHER_DAILY = TableSpec(
     key=("day", "latitude", "longitude"),
     partition=("months(day)",),
     sort=("day", "latitude", "longitude"),
+    late_after_hours=DAILY,
 )
 
 DATA_QUALITY_METRICS = TableSpec(

@@ -154,7 +154,7 @@ class QuickStart:
             wheelhouse.result()
             airflow.result()
         verdicts = [self._run_dag()]
-        for module in ("ops.show_tables", "ops.weather_summary", "ops.reconcile"):
+        for module in ("ops.show_tables", "ops.weather_summary", "ops.run_summary", "ops.reconcile"):
             self.console.print()
             environment = {**os.environ, **role_variables(names.ANALYST_ROLE)}
             done = subprocess.run([sys.executable, "-m", module], env=environment)

@@ -23,7 +23,7 @@ from config.cluster import run_job_flow_request
 from config.jobs import JOBS, emr_step
 from config.project_config import ConfigError, Settings
 from lakehouse.bundle import publish_bundle
-from lakehouse.step_logs import explain_failure
+from lakehouse.step_logs import examine_failure
 from lakehouse.steps import step_status
 from lakehouse.wheelhouse import publish_wheelhouse
 
@@ -101,7 +101,7 @@ def wait_for_step(emr: Any, s3: Any, cluster: str, step_id: str) -> None:
         emr.get_waiter("step_complete").wait(ClusterId=cluster, StepId=step_id, WaiterConfig=_POLL)
     except WaiterError as error:
         status = step_status(emr, cluster, step_id)
-        raise SampleError(explain_failure(emr, s3, cluster, step_id, status)) from error
+        raise SampleError(examine_failure(emr, s3, cluster, step_id, status).report) from error
 
 
 def main() -> int:

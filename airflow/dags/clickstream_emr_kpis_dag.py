@@ -15,6 +15,7 @@
 | `publish_report` | a page about the run: its link `Report` shows it, whatever became of the jobs |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 The first run fetches a year of weather, later ones what is missing since.
@@ -22,11 +23,15 @@ The first run fetches a year of weather, later ones what is missing since.
 **To look at it:** a step's links lead to its log, to Athena with its table, and to the cluster; tables are
 its assets. `publish_report` has a link to a page with the run's figures.
 
-**When a job fails:** its task's log ends with EMR's reason, the place of the step's log and the last
-lines of stderr. Mend the cause and clear the task: code is published again, the cluster is started
-again if it has gone, and only the cleared jobs run. Jobs may run any number of times. Where
+**When a job fails:** its task's log ends with the cause, whether a retry can help (only then it is tried
+again), what to do, the place of the step's log and its last lines. Mend the cause and clear the task: code
+is published again, the cluster is started again if it has gone, and only the cleared jobs run. Jobs may
+run any number of times. Where
 `weather_check` fails, no cluster time is spent on weather; the KPIs are published all the same. Where
 `ingest_events` fails, the KPIs are left as they are; the weather goes on.
+
+**Alerts** (with `ALERTS_TOPIC_ARN`): a run that failed, with the causes; one that has not ended in time;
+data that do not add up; a table that has not changed in time; a cluster that could not be terminated.
 
 **Safe by construction:** a retry adopts the cluster and the running step of its own run. Clearing a
 task, or marking it as failed, cancels its step. A step has a time limit; an idle cluster ends itself.
@@ -36,11 +41,14 @@ Weather data by Open-Meteo.com, CC BY 4.0.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, TaskGroup, TriggerRule, dag
 
 from config import names
 from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS, Job
+from lakehouse.alerts import AlertKind, alert_on_failure, late_run_alert
 from lakehouse.assets import table_asset
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
 from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
@@ -51,11 +59,15 @@ from lakehouse.tasks import (
     all_jobs_done,
     check_settings,
     publish_bundle,
+    record_run,
     step_wait_limit,
     weather_check,
 )
 
 JOB_NAMES = list(JOBS)
+LATE_AFTER = timedelta(hours=3)
+"""A run takes a quarter of an hour on AWS; the first, with a year of weather, some more."""
+
 WAIT_LIMIT = step_wait_limit(list(JOBS.values()))
 
 PARAMS = {
@@ -104,6 +116,7 @@ def _gate(task_id: str) -> EmptyOperator:
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "kpi", "weather"],
 )
@@ -122,9 +135,11 @@ def clickstream_emr_kpis() -> None:
         cluster_request=checked["cluster_request"],
         retries=5,
         doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
         **EMR_ARGUMENTS,
     )
     verdict = all_jobs_done(JOB_NAMES)
+    record = record_run(checked["settings"], checked["cluster_request"])
 
     def step_of(job: Job) -> SparkStepOperator:
         return SparkStepOperator(
@@ -158,6 +173,8 @@ def clickstream_emr_kpis() -> None:
     # As setups they run again when a job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
+    record.as_teardown(setups=checked)
+    terminate >> record
     steps >> create >> [ingest, kpis, extract, transform, join, reconcile]
     ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published

@@ -10,6 +10,7 @@
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 For each table the step deletes rows beyond the data retention (by arrival, as bronze does), joins small
 files in the table's order, and expires snapshots; those that KPI jobs still compute from are kept. Files
@@ -28,8 +29,9 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
+from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.one_job import wire_one_job
+from lakehouse.one_job import LATE_AFTER, wire_one_job
 
 PARAMS = {
     "remove_orphans": Param(
@@ -51,6 +53,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "upkeep"],
 )

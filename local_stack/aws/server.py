@@ -19,6 +19,7 @@ from local_stack.aws import services, state
 from local_stack.aws.console import Console
 from local_stack.aws.context import ServerContext, Worker
 from local_stack.aws.dispatch import Dispatcher
+from local_stack.aws.faults import FaultInjector
 from local_stack.aws.iam.guard import Guard
 from local_stack.aws.listener import HOST
 from local_stack.aws.s3.ranges import RangeReader
@@ -56,7 +57,7 @@ def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool)
         log.info("Loaded the state of %s", context.state_dir)
 
     details = {"endpoint": context.endpoint, "region": region, "workers": _names(workers)}
-    emulated = ErrorBoundary(Guard(RangeReader(Dispatcher())))
+    emulated = ErrorBoundary(FaultInjector(Guard(RangeReader(Dispatcher()))))
     gate = Gate(Console(emulated, context.endpoint, region), lambda: details)
     server = make_server(
         HOST, port, gate, threaded=True, request_handler=RequestHandler, fd=listener.fileno()

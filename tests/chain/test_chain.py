@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
 import signal
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +31,7 @@ from ops.athena import QueryError, run_query
 from tests.chain.conftest import UsedIn
 from tests.support.event_truth import expected_tables
 from tests.support.least_privilege import exercised, grants, inline_statements, needless, used_by_role
-from tests.support.local_stack import LocalStack
+from tests.support.local_stack import ROOT, LocalStack
 from tests.support.notebooks import execute, pictures
 
 pytestmark = pytest.mark.chain
@@ -72,7 +75,15 @@ def test_once_shows_tables_and_reconciles(local_stack: LocalStack):
         "reconcile success",
     ):
         assert stage in done.stdout
-    for shown in ("36,500", "365, 20", "Sensors", "100.00 %", "Open-Meteo.com"):
+    for shown in (
+        "36,500",
+        "365, 20",
+        "Sensors",
+        "100.00 %",
+        "Open-Meteo.com",
+        "cost_usd",
+        "No table is late",
+    ):
         assert shown in done.stdout
     timings = json.loads((local_stack.state_dir / "timings.json").read_text())
     assert timings["all"] >= max(seconds for stage, seconds in timings.items() if stage != "all")
@@ -190,6 +201,51 @@ def test_a_failing_step_makes_a_red_run_and_a_terminated_cluster(local_stack: Lo
     assert tasks["terminate_cluster"] == "success"
     assert local_stack.live_clusters() == []
     assert kpi_tables_in_athena(local_stack) == before
+
+
+def test_the_red_run_is_diagnosed_and_told(local_stack: LocalStack):
+    log = local_stack.task_log("ingest_events")
+    assert "is FAILED: unreadable input: " in log
+    assert "not-parquet.parquet is not a Parquet file" in log
+    assert "A retry: meets the same again" in log
+    s3, bucket = local_stack.client("s3"), local_stack.environment["LOGS_BUCKET"]
+    sent = s3.list_objects_v2(Bucket=bucket, Prefix="alerts/failed_run/")["Contents"]
+    texts = [s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode() for each in sent]
+    assert any("ingest_events is failed (unreadable input: " in text for text in texts)
+
+
+def test_every_command_of_the_operators_page_works(local_stack: LocalStack):
+    emr = local_stack.client("emr")
+    cluster = emr.list_clusters()["Clusters"][0]["Id"]
+    (step, *_) = emr.list_steps(ClusterId=cluster)["Steps"]
+    (run, *_) = local_stack.api.get(f"dags/{names.DAG_ID}/dagRuns?order_by=-run_after&limit=1")["dag_runs"]
+    (file, *_) = local_stack.bronze_files().rglob("*.parquet")
+    environment = {
+        **local_stack.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AIRFLOW_URL": local_stack.api.url,
+        "RUN_ID": run["dag_run_id"],
+        "CLUSTER": cluster,
+        "STEP": step["Id"],
+        "PARTITION": "/".join(file.parts[-3:-1]),
+        "COLUMNS": "200",
+    }
+    page = (ROOT / "docs" / "operate.md").read_text()
+    commands = [
+        line for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) for line in block.splitlines()
+    ]
+    assert len(commands) >= 14
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.stdout.strip(), command
 
 
 def test_weather_that_cannot_be_fetched_leaves_the_kpis_alone_and_makes_a_red_run(local_stack: LocalStack):

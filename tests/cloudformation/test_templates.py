@@ -27,6 +27,7 @@ GIVEN = {
     "DeliveryStreamName": "delivery",
     "StreamName": "stream",
     "TopicArn": "arn:aws:sns:eu-north-1:210987654321:topic",
+    "AlertsTopicArn": "arn:aws:sns:eu-north-1:210987654321:topic",
     "BronzeBucket": "bronze",
     "IcebergBucket": "iceberg",
     "ScriptsBucket": "scripts",

@@ -55,6 +55,7 @@ VARIABLES = (
     "EMR_SECURITY_CONFIGURATION",
     "EMR_SUBNET_ID",
     "EMR_SECURITY_GROUPS",
+    "ALERTS_TOPIC_ARN",
 )
 
 
@@ -120,6 +121,7 @@ def lossy_aws(
     # Nothing to wait for: what moto accepted shows at once.
     monkeypatch.setattr("lakehouse.aws_calls.SECONDS_BETWEEN_LOOKS", 0.0)
     monkeypatch.setattr("lakehouse.operators.FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("lakehouse.step_logs.LOG_WAIT_SECONDS", 0.0)
     return lossy_server
 
 

@@ -13,18 +13,19 @@ from tests.dags.conftest import DAGS_FOLDER, VARIABLES
 DAG_IDS = {
     names.DAG_ID,
     names.MAINTENANCE_DAG_ID,
+    names.SWEEPER_DAG_ID,
     names.BACKFILL_DAG_ID,
     names.REPLAY_DAG_ID,
     names.ERASURE_DAG_ID,
 }
 
 SCHEDULES = {
-    "": (None, None),
-    "dev": (None, None),
-    "prod": ("0 3 * * *", "0 6 * * *"),
-    "nonsense": (None, None),
+    "": (None, None, None),
+    "dev": (None, None, None),
+    "prod": ("0 3 * * *", "0 6 * * *", "30 * * * *"),
+    "nonsense": (None, None, None),
 }
-"""Of the main DAG and of maintenance."""
+"""Of the main DAG, of maintenance and of the sweeper."""
 
 
 def load() -> DagBag:
@@ -56,13 +57,14 @@ def test_dags_import_with_malformed_settings(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(("environment", "schedules"), SCHEDULES.items())
 def test_schedule_follows_environment_alone(
     environment: str,
-    schedules: tuple[str | None, str | None],
+    schedules: tuple[str | None, str | None, str | None],
     no_settings: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", environment)
     dags = load().dags
-    assert (dags[names.DAG_ID].schedule, dags[names.MAINTENANCE_DAG_ID].schedule) == schedules
+    ids = (names.DAG_ID, names.MAINTENANCE_DAG_ID, names.SWEEPER_DAG_ID)
+    assert tuple(dags[dag_id].schedule for dag_id in ids) == schedules
 
 
 def test_profile_of_an_unknown_environment_is_the_one_without_schedule() -> None:

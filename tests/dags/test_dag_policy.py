@@ -105,6 +105,23 @@ def test_every_job_counts_for_the_runs_verdict(dag: DAG) -> None:
         assert verdict.downstream_list == []
 
 
+def test_a_late_run_and_a_failed_one_are_told(dag: DAG) -> None:
+    if not any(isinstance(task, CreateRunClusterOperator) for task in dag.tasks):
+        return
+    (deadline,) = dag.deadline
+    assert deadline.callback.path == "lakehouse.alerts.AlertNotifier", "the triggerer imports it by this name"
+    told = {task.task_id for task in dag.tasks if task.on_failure_callback}
+    assert told == {"check_settings", "all_jobs_done", "terminate_cluster"}
+
+
+def test_what_a_run_did_is_recorded_once_its_cluster_is_gone(dag: DAG) -> None:
+    for terminate in (task for task in dag.tasks if isinstance(task, TerminateRunClusterOperator)):
+        record = dag.get_task("record_run")
+        assert record.is_teardown, "it is written whatever happened"
+        assert record in terminate.downstream_list
+        assert not record.on_failure_fail_dagrun
+
+
 def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:
     steps = [task for task in dag.tasks if isinstance(task, SparkStepOperator)]
     queue_seconds = sum(ALL_JOBS[step.task_id].time_limit_minutes * 60 for step in steps)
@@ -130,7 +147,7 @@ def test_reconcile_follows_the_kpis(kpis_dag: DAG) -> None:
 def test_failed_weather_check_stops_only_the_weather(kpis_dag: DAG) -> None:
     behind = kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=False)
     gates = {"weather_landed", "weather_and_climate_published", "all_jobs_done", "publish_report"}
-    assert behind == {job.name for job in WEATHER_JOBS} | gates | {"terminate_cluster"}
+    assert behind == {job.name for job in WEATHER_JOBS} | gates | {"terminate_cluster", "record_run"}
     assert "create_cluster" not in kpis_dag.get_task(WEATHER_CHECK).get_flat_relative_ids(upstream=True)
 
 
@@ -175,7 +192,8 @@ def test_a_bad_run_parameter_is_refused_by_name(
 def test_dags_import_neither_spark_nor_the_jobs() -> None:
     check = (
         f"import sys; import {', '.join(DAG_MODULES)}; "
-        "sys.exit([name for name in ('pyspark', 'emr_jobs', 'local_stack') if name in sys.modules] or 0)"
+        "unwanted = ('pyspark', 'emr_jobs', 'local_stack', 'pyiceberg'); "
+        "sys.exit([name for name in unwanted if name in sys.modules] or 0)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

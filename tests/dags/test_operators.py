@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import boto3
@@ -16,6 +18,7 @@ from config.environments import PROFILES
 from config.jobs import JOBS, KPI_JOBS
 from config.project_config import ConfigError
 from lakehouse.aws_calls import LOOKS_AFTER_ERROR
+from lakehouse.operators import DIAGNOSIS
 from lakehouse.triggers import StepTrigger
 from tests.dags.conftest import BUCKETS
 from tests.support.lossy_aws import Fault, LossyAws
@@ -257,9 +260,12 @@ def test_failed_step_is_told_with_the_end_of_its_log_and_not_retried(
     put_log(run, step.id, "stdout", "pyspark.errors.AnalysisException: no such column\n")
     step.state = "FAILED"
     step.last_state_change_reason = "Unknown Error."
-    with pytest.raises(AirflowFailException, match=rf"{JOB}.*FAILED: Unknown Error"):
+    with pytest.raises(AirflowFailException, match=rf"{JOB}.*FAILED: code: .*no such column"):
         run.finish(JOB, deferred)
+    assert run.xcom_pull(JOB, DIAGNOSIS)["cause"] == "code"
     logged = capsys.readouterr().out
+    assert "EMR says: Unknown Error." in logged
+    assert "A retry: meets the same again" in logged
     assert "AnalysisException: no such column" in logged
     assert "line 62\n" in logged
     assert "line 61\n" not in logged
@@ -276,6 +282,35 @@ def test_failed_step_whose_log_is_not_there_yet_says_how_to_read_it(
         run.finish(JOB, deferred)
     cluster_id = run.xcom_pull("create_cluster")
     assert f"emr_boto_helper.py logs --cluster {cluster_id} --step {step.id}" in capsys.readouterr().out
+
+
+def test_step_that_failed_for_what_passes_is_tried_again(run: TaskRunner, lossy_aws: LossyAws) -> None:
+    deferred = with_cluster(run).start(JOB)
+    (step,) = the_cluster(lossy_aws).steps
+    record = Path(__file__).with_name("step_failures") / "throttled_by_glue"
+    for stream in ("stderr", "stdout"):
+        put_log(run, step.id, stream, (record / f"{stream}.txt").read_text())
+    step.state = "FAILED"
+    with pytest.raises(AirflowException, match=r"throttled: .*Rate exceeded") as raised:
+        run.finish(JOB, deferred)
+    assert not isinstance(raised.value, AirflowFailException)
+    run.start(JOB)
+    assert [again.name for again in the_cluster(lossy_aws).steps] == [JOB, JOB]
+
+
+def test_logs_that_come_late_are_waited_for(
+    run: TaskRunner, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.step_logs.LOG_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr("lakehouse.step_logs.LOG_POLL_SECONDS", 0.1)
+    deferred = with_cluster(run).start(JOB)
+    (step,) = the_cluster(lossy_aws).steps
+    step.state = "FAILED"
+    later = Timer(1.0, put_log, (run, step.id, "stdout", "MemoryError\n"))
+    later.start()
+    with pytest.raises(AirflowFailException, match="out of memory: MemoryError"):
+        run.finish(JOB, deferred)
+    later.join()
 
 
 def test_cancelled_step_may_be_retried(run: TaskRunner, lossy_aws: LossyAws) -> None:

@@ -20,17 +20,21 @@ from airflow.sdk.execution_time.context import set_current_context
 
 @dataclass
 class TaskRunner:
-    """One run of a DAG: its parameters, what its tasks pushed to XCom, the states that Airflow knows."""
+    """One run of a DAG: its parameters, what its tasks pushed to XCom, the states that Airflow knows.
+
+    ``live_runs`` are the DAG and run ids of the runs that Airflow has queued or running.
+    """
 
     dag: DAG
     run_id: str = "manual__2026-11-22T03:00:00+00:00"
     params: dict[str, Any] = field(default_factory=dict)
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    live_runs: set[tuple[str, str]] = field(default_factory=set)
 
     def xcom_pull(self, task_ids: str, key: str = "return_value", **_: Any) -> Any:
-        """What a task pushed."""
-        return self.xcoms[task_ids, key]
+        """What a task pushed; None if it did not."""
+        return self.xcoms.get((task_ids, key))
 
     def context(self, task: BaseOperator) -> dict[str, Any]:
         """The parts of Airflow's context that tasks here use."""
@@ -42,9 +46,14 @@ class TaskRunner:
             found = {task_id: self.states[task_id] for task_id in task_ids if task_id in self.states}
             return dict.fromkeys(run_ids, found)
 
+        def get_dr_count(dag_id: str, run_ids: list[str] | None, states: list[str]) -> int:
+            assert states == ["queued", "running"]
+            return sum(dag == dag_id and (not run_ids or run in run_ids) for dag, run in self.live_runs)
+
         ti = SimpleNamespace(
             task_id=task.task_id,
             map_index=-1,
+            get_dr_count=get_dr_count,
             xcom_pull=self.xcom_pull,
             xcom_push=xcom_push,
             get_task_states=get_task_states,

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from config.jobs import INGEST_JOB, Job
 from config.project_config import Settings
+from lakehouse.alerts import AlertKind, alert_on_failure
 from lakehouse.assets import table_asset
 from lakehouse.lease import Lease, LeasedError
 from lakehouse.operators import (
@@ -25,8 +26,12 @@ from lakehouse.tasks import (
     all_jobs_done,
     check_settings,
     publish_bundle,
+    record_run,
     step_wait_limit,
 )
+
+LATE_AFTER = timedelta(hours=6)
+"""A run of one job that takes longer is told of."""
 
 LEASE_POLL = timedelta(minutes=2)
 
@@ -51,8 +56,10 @@ def wire_one_job(job: Job) -> None:
         cluster_request=checked["cluster_request"],
         retries=5,
         doc_md="Ends whatever lives of this run's cluster, whatever happened before",
+        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
         **EMR_ARGUMENTS,
     )
+    record = record_run(checked["settings"], checked["cluster_request"])
     verdict = all_jobs_done([job.name])
     step = SparkStepOperator(
         task_id=job.name,
@@ -68,7 +75,9 @@ def wire_one_job(job: Job) -> None:
     # As setups they run again when the job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, leased, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
+    record.as_teardown(setups=checked)
     given_back.as_teardown(setups=leased)
+    terminate >> record
     steps >> leased >> create >> step >> [verdict, terminate, given_back]
 
 

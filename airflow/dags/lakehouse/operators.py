@@ -26,6 +26,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from botocore.exceptions import ClientError
 
+from lakehouse import step_logs
 from lakehouse.clusters import (
     ENDED_STATES,
     READY_STATES,
@@ -35,7 +36,7 @@ from lakehouse.clusters import (
 )
 from lakehouse.hooks import IdempotentEmrHook
 from lakehouse.links import ClusterLink, QueryLink, StepLogLink, cluster_url, object_url, table_url
-from lakehouse.step_logs import explain_failure, read_log, step_log_uri, tail
+from lakehouse.step_logs import examine_failure, read_log, step_log_uri, tail
 from lakehouse.steps import ADOPTABLE_STATES, cancel_request, step_status
 from lakehouse.triggers import StepTrigger
 
@@ -43,6 +44,9 @@ CLUSTER_START_LIMIT = timedelta(minutes=30)
 CLUSTER_END_LIMIT = timedelta(minutes=20)
 
 FIRST_LOOK_SECONDS = 1.0
+
+DIAGNOSIS = "diagnosis"
+"""XCom key of a failed step's diagnosis: the fields of ``lakehouse.diagnosis.Diagnosis``, and its line."""
 
 GRACE = timedelta(minutes=2)
 """A deferral ends itself this much after its trigger should have: the triggerer may be gone."""
@@ -183,9 +187,9 @@ class SparkStepOperator(EmrAddStepsOperator):
         """Id of the step, which has completed; the end of its stdout goes to the task's log.
 
         Raises:
-            AirflowFailException: it failed: the same step would fail again, so Airflow does not retry.
-            AirflowException: it was cancelled, has vanished, or outlived ``wait_limit`` (it is then
-                cancelled); a retry submits it again.
+            AirflowFailException: it failed for a reason that a retry meets again, so Airflow does not retry.
+            AirflowException: it failed for a reason that passes, was cancelled, has vanished, or outlived
+                ``wait_limit`` (it is then cancelled); a retry submits it again.
         """
         cluster_id = str(self.job_flow_id)
         emr = self.hook.conn
@@ -196,11 +200,14 @@ class SparkStepOperator(EmrAddStepsOperator):
         if status.state == "COMPLETED":
             self._log_stdout(cluster_id, step_id)
             return step_id
-        explanation = explain_failure(emr, self._s3, cluster_id, step_id, status)
-        self.log.error("%s", explanation)
-        summary = explanation.splitlines()[0]
-        if status.state == "FAILED":
-            raise AirflowFailException(summary)
+        has_failed = status.state == "FAILED"
+        wait_seconds = step_logs.LOG_WAIT_SECONDS if has_failed else 0.0
+        failure = examine_failure(emr, self._s3, cluster_id, step_id, status, wait_seconds)
+        self.log.error("%s", failure.report)
+        summary = failure.summary
+        if has_failed:
+            context["ti"].xcom_push(key=DIAGNOSIS, value=failure.diagnosis.as_dict())
+            raise (AirflowException if failure.diagnosis.retry_helps else AirflowFailException)(summary)
         if status.state in ADOPTABLE_STATES:
             emr.cancel_steps(**cancel_request(cluster_id, step_id))
             raise AirflowException(f"{summary}, and was cancelled: {(event or {}).get('message')}")

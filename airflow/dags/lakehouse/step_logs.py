@@ -5,17 +5,25 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from lakehouse.diagnosis import Diagnosis, StepOutcome, diagnose
 from lakehouse.steps import StepStatus
 
 Stream = Literal["stdout", "stderr", "controller"]
 STREAMS: tuple[Stream, ...] = ("stdout", "stderr", "controller")
 
 TAIL_LINES = 40
+
+LOG_WAIT_SECONDS = 360.0
+"""How long a failed task waits for its step's logs: EMR copies them every five minutes."""
+
+LOG_POLL_SECONDS = 15.0
 
 _JAVA_FRAME = re.compile(r"\s+(at \S+\(.*\)|\.\.\. \d+ more)\s*$")
 
@@ -67,29 +75,97 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
     return "\n".join(condensed[-lines:])
 
 
-def explain_failure(emr: Any, s3: Any, cluster_id: str, step_id: str, status: StepStatus) -> str:
-    """What a person needs to know of a step that did not complete, the reason in the first line.
+@dataclass(frozen=True)
+class StepFailure:
+    """A step that did not complete: its diagnosis, and a report whose first line is the reason."""
 
-    Then where its logs lie, and their ends where S3 has them: a Python traceback is on stdout, for
-    spark-submit joins a Python driver's streams; the JVM's own words are on stderr.
-    Never raises for a log that cannot be read: the failure itself is the news.
+    diagnosis: Diagnosis
+    report: str
+
+    @property
+    def summary(self) -> str:
+        """The report's first line."""
+        return self.report.partition("\n")[0]
+
+
+def examine_failure(
+    emr: Any, s3: Any, cluster_id: str, step_id: str, status: StepStatus, wait_seconds: float = 0.0
+) -> StepFailure:
+    """Read what a failed step left, and say why it failed.
+
+    EMR copies logs minutes after the end: waits up to ``wait_seconds`` for them, then goes on without. A
+    Python traceback is on stdout, for spark-submit joins a Python driver's streams; the JVM's own words are
+    on stderr. Never raises for a log that cannot be read: the failure itself is the news.
     """
-    reason = f": {status.reason}" if status.reason else ""
-    said = [f"Step {status.name} ({step_id}) on cluster {cluster_id} is {status.state}{reason}"]
-    found = False
-    for stream in ("stderr", "stdout"):
-        uri = step_log_uri(emr, cluster_id, step_id, stream)
-        if uri is None:
-            return "\n".join([*said, "The cluster keeps no logs (it has no LogUri)."])
-        said.append(f"--- the end of {uri}")
-        try:
-            text = read_log(s3, uri)
-        except (ClientError, OSError, EOFError, zlib.error) as error:
-            said.append(f"It cannot be read: {error}")
-            continue
-        found = found or text is not None
-        said.append("It is not in S3 yet." if text is None else tail(text.rstrip()) or "It is empty.")
-    if not found:
+    logs = _await_logs(emr, s3, cluster_id, step_id, wait_seconds)
+    texts = {stream: log.text for stream, log in logs.items()}
+    diagnosis = diagnose(StepOutcome(status.reason, texts.get("stderr"), texts.get("stdout")))
+    said = [f"Step {status.name} ({step_id}) on cluster {cluster_id} is {status.state}: {diagnosis}"]
+    if status.reason:
+        said.append(f"EMR says: {status.reason}")
+    said += [f"{name}: {value}" for name, value in _details(diagnosis).items() if value]
+    if not logs:
+        return StepFailure(diagnosis, "\n".join([*said, "The cluster keeps no logs (it has no LogUri)."]))
+    for log in logs.values():
+        said += [f"--- the end of {log.uri}", log.shown]
+    if all(log.text is None for log in logs.values()):
         again = f"python airflow/emr_boto_helper.py logs --cluster {cluster_id} --step {step_id}"
-        said.append(f"EMR copies logs every few minutes. Read them later: {again}")
-    return "\n".join(said)
+        waited = f"Waited {wait_seconds:.0f} s for them. " if wait_seconds else ""
+        said.append(f"EMR copies logs every few minutes. {waited}Read them later: {again}")
+    return StepFailure(diagnosis, "\n".join(said))
+
+
+def _details(diagnosis: Diagnosis) -> dict[str, str]:
+    return {
+        "Missing right": diagnosis.denied_action,
+        "Exception": diagnosis.exception,
+        "Failed at": diagnosis.stage,
+        "What to do": diagnosis.advice,
+        "A retry": "can help" if diagnosis.retry_helps else "meets the same again",
+    }
+
+
+@dataclass(frozen=True)
+class _Log:
+    uri: str
+    text: str | None
+    problem: str = ""
+
+    @property
+    def shown(self) -> str:
+        if self.text is None:
+            return self.problem or "It is not in S3 yet."
+        return tail(self.text.rstrip()) or "It is empty."
+
+
+def _await_logs(emr: Any, s3: Any, cluster_id: str, step_id: str, wait_seconds: float) -> dict[Stream, _Log]:
+    """Both streams of a step; empty if the cluster keeps no logs."""
+    folder = log_uri_of(emr, cluster_id)
+    if folder is None:
+        return {}
+    uris: dict[Stream, str] = {
+        stream: f"{folder}steps/{step_id}/{stream}.gz" for stream in ("stderr", "stdout")
+    }
+    found: dict[Stream, _Log] = {}
+
+    def look() -> dict[Stream, _Log]:
+        found.update({stream: _read(s3, uri) for stream, uri in uris.items()})
+        return found
+
+    attempts = Retrying(
+        retry=retry_if_result(
+            lambda logs: not any(log.text is not None or log.problem for log in logs.values())
+        ),
+        stop=stop_after_delay(wait_seconds),
+        wait=wait_fixed(LOG_POLL_SECONDS),
+        retry_error_callback=lambda state: {},
+    )
+    attempts(look)
+    return found
+
+
+def _read(s3: Any, uri: str) -> _Log:
+    try:
+        return _Log(uri, read_log(s3, uri))
+    except (ClientError, OSError, EOFError, zlib.error) as error:
+        return _Log(uri, None, f"It cannot be read: {error}")

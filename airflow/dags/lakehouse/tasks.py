@@ -8,20 +8,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from botocore.exceptions import BotoCoreError, ClientError
 
 from config.cluster import run_job_flow_request
 from config.jobs import ALL_JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
 from config.project_config import Settings
+from config.tables import TABLES
+from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
 from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
-from lakehouse.clusters import cluster_name, run_tags
+from lakehouse.clusters import ENDED_STATES, UNENDED_STATES, cluster_name, clusters_of, run_tags
+from lakehouse.diagnosis import ADVICE, Cause
+from lakehouse.operators import DIAGNOSIS
 from lakehouse.repairs import backfill_options, erasure_options, replay_options
+from lakehouse.table_state import late_tables, read_changes
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
 
 log = logging.getLogger(__name__)
@@ -42,7 +48,7 @@ DATABASE = "{{ ti.xcom_pull(task_ids='check_settings', key='settings')['glue_dat
 """The database of the checked settings, templated."""
 
 
-@task(multiple_outputs=True, retries=0)
+@task(multiple_outputs=True, retries=0, on_failure_callback=alert_on_failure("Run failed"))
 def check_settings() -> dict[str, Any]:
     """Read the environment: settings, region, seconds between polls, and the request for a cluster.
 
@@ -75,7 +81,8 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
     publish_wheelhouse(s3, checked)
     bundle = publish(s3, checked)
     context = get_current_context()
-    run_id = ["--run-id", context["run_id"]]
+    # In one argument: a run may be named like an option.
+    run_id = [f"--run-id={context['run_id']}"]
     options: dict[str, Callable[[], list[str]]] = {
         "weather_extract": range_options,
         "weather_transform": lambda: run_id,
@@ -124,7 +131,7 @@ def orphan_options() -> list[str]:
     return ["--remove-orphans"] if get_current_context()["params"].get("remove_orphans") else []
 
 
-@task
+@task(on_failure_callback=alert_on_failure("Run failed"))
 def all_jobs_done(jobs: list[str]) -> None:
     """Give the run its verdict: it is as red as its worst job.
 
@@ -135,15 +142,76 @@ def all_jobs_done(jobs: list[str]) -> None:
     the run would end green once the cluster is gone.
 
     Raises:
-        AirflowFailException: naming each of the run's jobs that did not succeed, and its state.
+        AirflowFailException: naming each of the run's jobs that did not succeed, its state, and why.
     """
     context = get_current_context()
-    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    ti, dag_id, run_id = context["ti"], context["dag"].dag_id, context["run_id"]
     jobs = context["params"].get("jobs", jobs)
-    states = context["ti"].get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
-    undone = [f"{job} is {states.get(job)}" for job in jobs if states.get(job) != "success"]
+    states = ti.get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
+    undone = [job for job in jobs if states.get(job) != "success"]
+    causes: dict[str, dict[str, str]] = {
+        job: ti.xcom_pull(task_ids=job, key=DIAGNOSIS) or {} for job in undone if states.get(job) == "failed"
+    }
+    said = [_undone(job, str(states.get(job)), causes.get(job, {})) for job in undone]
+    for job, cause in causes.items():
+        if cause.get("cause") == Cause.DATA_QUALITY:
+            _alert_of_quality(job, cause, context)
     if undone:
-        raise AirflowFailException("Not all jobs of this run are done: " + ", ".join(undone))
+        raise AirflowFailException("Not all jobs of this run are done: " + "; ".join(said))
+
+
+def _undone(job: str, state: str, cause: dict[str, str]) -> str:
+    why = f" ({cause['line']})" if cause else ""
+    return f"{job} is {state}{why}"
+
+
+def _alert_of_quality(job: str, cause: dict[str, str], context: Any) -> None:
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    alert = AlertNotifier(
+        kind=AlertKind.DATA_QUALITY,
+        matter=f"{dag_id} {run_id} {job} {cause['line']}",
+        subject=f"Breach of data quality: {job}",
+        message=f"{cause['line']}\n{ADVICE[Cause.DATA_QUALITY]}\n\nRun: {run_id} of {dag_id}",
+    )
+    try:
+        alert.notify(context)
+    except (BotoCoreError, ClientError):
+        # The verdict is due all the same.
+        log.exception("The alert could not be sent")
+
+
+@task(retries=1)
+def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dict[str, Any]:
+    """Write what the run did and took to ``run_metrics``, and say which tables are late.
+
+    Returns the rows and the late tables. It is a teardown like the others: it runs whatever happened. That it
+    fails does not make the run red.
+    """
+    # pyiceberg takes seconds to import, and this module is imported by every DAG file.
+    from lakehouse import run_metrics
+
+    context = get_current_context()
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    checked, now = Settings(**settings), datetime.now(UTC)
+    emr, glue, s3 = (boto3.client(name, region_name=checked.aws_region) for name in ("emr", "glue", "s3"))
+    specs = [spec for spec in TABLES.values() if spec.format == "iceberg"]
+    changes = {spec.name: read_changes(glue, s3, checked.glue_database, spec.name) for spec in specs}
+    states = (*UNENDED_STATES, *ENDED_STATES)
+    clusters = [run_metrics.read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
+    rows = run_metrics.run_rows(clusters, changes, now)
+    for row in rows:
+        log.info("%s", row)
+    run_metrics.write_rows(checked, dag_id, run_id, rows, now)
+    late = late_tables(specs, changes, now)
+    for table in late:
+        last = changes[table.name][-1].at if changes[table.name] else None
+        AlertNotifier(
+            kind=AlertKind.LATE_TABLE,
+            matter=f"{table.name} since {last}",
+            subject=f"Late table: {table.name}",
+            message=f"{table}.\n\nSeen by run {run_id} of {dag_id}",
+        ).notify(context)
+    return {"parts": [asdict(row) for row in rows], "late_tables": [str(table) for table in late]}
 
 
 def step_wait_limit(jobs: Sequence[Job]) -> timedelta:

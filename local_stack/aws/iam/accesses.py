@@ -111,6 +111,10 @@ def _dynamodb(request: AwsRequest) -> list[str]:
     return [table if table.startswith("arn:") else arn(request, f"table/{table}")]
 
 
+def _sns(request: AwsRequest) -> list[str]:
+    return [request.parameters.get("TopicArn") or request.parameters.get("TargetArn") or EVERYTHING]
+
+
 def _ssm(request: AwsRequest) -> list[str]:
     names = [request.parameters["Name"]] if "Name" in request.parameters else []
     names += request.parameters.get("Names", [])
@@ -132,6 +136,7 @@ _RESOURCES: dict[str, Callable[[AwsRequest], list[str]]] = {
     "glue": _glue,
     "kinesis": _kinesis,
     "logs": _logs,
+    "sns": _sns,
     "ssm": _ssm,
     "sts": _sts,
 }

@@ -1,0 +1,342 @@
+"""Why a step failed, read from what it left: the cause, the line that says most, and whether to try again.
+
+Pure: texts in, a ``Diagnosis`` out. The rules were made from steps that really failed; their logs are the
+tests' records (tests/dags/step_failures).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+MAX_HEADLINE = 300
+
+
+class Cause(StrEnum):
+    """Why a step failed; the value is how people are told."""
+
+    OUT_OF_MEMORY = "out of memory"
+    DISK_FULL = "disk full"
+    MISSING_INPUT = "missing input"
+    UNREADABLE_INPUT = "unreadable input"
+    ACCESS_DENIED = "access denied"
+    THROTTLED = "throttled"
+    UNREACHABLE = "service not reachable"
+    ICEBERG_CONFLICT = "Iceberg conflict"
+    BAD_ARGUMENT = "bad argument"
+    LOST_NODE = "lost node"
+    KILLED = "killed"
+    TIME_LIMIT = "time limit"
+    DATA_QUALITY = "data quality"
+    CODE = "code"
+    UNKNOWN = "unknown"
+
+
+RETRY_HELPS = frozenset(
+    {
+        Cause.THROTTLED,
+        Cause.UNREACHABLE,
+        Cause.ICEBERG_CONFLICT,
+        Cause.LOST_NODE,
+        Cause.KILLED,
+    }
+)
+"""Causes that pass by themselves. All others meet the same step in the same state again."""
+
+ADVICE = {
+    Cause.OUT_OF_MEMORY: "More core nodes (the run's parameter core_nodes), or less data at once.",
+    Cause.DISK_FULL: "More core nodes, or larger disks in config/cluster.py.",
+    Cause.MISSING_INPUT: "Find out who should have written it; then clear the task.",
+    Cause.UNREADABLE_INPUT: "Move the named object away, or deliver it anew; then clear the task.",
+    Cause.ACCESS_DENIED: "Grant the action in cloudformation/emr_roles.yaml, or find who took it away.",
+    Cause.THROTTLED: "It passes by itself; if it comes often, ask for a higher quota.",
+    Cause.UNREACHABLE: "It passes by itself; else look at the subnet's routes and endpoints.",
+    Cause.ICEBERG_CONFLICT: "Another writer was faster; trying again starts from its result.",
+    Cause.BAD_ARGUMENT: "The step's arguments are in config/jobs.py and in the run's parameters.",
+    Cause.LOST_NODE: "A machine was taken away; the next attempt gets another.",
+    Cause.KILLED: "Something ended the driver from outside: mostly the primary node's memory, or a person.",
+    Cause.TIME_LIMIT: "It hung or has too much to do: compare its usual time. Limits: config/jobs.py.",
+    Cause.DATA_QUALITY: "The data does not add up: the step's output names the figures and the files.",
+    Cause.CODE: "The job's code failed: the traceback is in the task's log.",
+    Cause.UNKNOWN: "The logs say nothing that is known: read them.",
+}
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a failed step left: ``details`` as DescribeStep says, the ends of its logs, None where none is."""
+
+    details: str
+    stderr: str | None = None
+    stdout: str | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a step failed.
+
+    ``headline`` is the line that says most; ``denied_action`` the missing right (``glue:UpdateTable``, empty
+    unless access was denied and the service said which); ``exception`` the innermost exception by its class;
+    ``stage`` Spark's stage and task that failed.
+    """
+
+    cause: Cause
+    headline: str
+    denied_action: str = ""
+    exception: str = ""
+    stage: str = ""
+
+    @property
+    def retry_helps(self) -> bool:
+        """Whether the same step can succeed without anybody doing anything."""
+        return self.cause in RETRY_HELPS
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        return ADVICE[self.cause]
+
+    def as_dict(self) -> dict[str, str]:
+        """Its fields and its line, as plain strings."""
+        return {**asdict(self), "cause": str(self.cause), "line": str(self)}
+
+    def __str__(self) -> str:
+        """The cause and the headline, for one line."""
+        action = f" ({self.denied_action})" if self.denied_action else ""
+        return f"{self.cause}{action}: {self.headline}" if self.headline else f"{self.cause}{action}"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    cause: Cause
+    pattern: re.Pattern[str]
+
+
+def _rule(cause: Cause, *patterns: str) -> _Rule:
+    return _Rule(cause, re.compile("|".join(patterns)))
+
+
+# The first that matches wins: what names its cause beyond doubt goes before what is often only a consequence.
+_RULES = (
+    _rule(
+        Cause.OUT_OF_MEMORY,
+        r"java\.lang\.OutOfMemoryError",
+        r"^MemoryError\b",
+        r"bigger than spark\.driver\.maxResultSize",
+        r"Cannot broadcast the table that is larger",
+        r"exceeding (?:physical )?memory limits",
+        r"SparkOutOfMemoryError",
+        r"UNABLE_TO_ACQUIRE_MEMORY",
+    ),
+    _rule(Cause.DISK_FULL, r"No space left on device", r"Disk quota exceeded"),
+    _rule(Cause.ACCESS_DENIED, r"is not authorized to perform"),
+    _rule(Cause.ACCESS_DENIED, r"AccessDeniedException: s3\w*://"),
+    _rule(
+        Cause.ACCESS_DENIED,
+        r"AccessDenied",
+        r"Access Denied",
+        r"ExpiredToken",
+        r"Status Code: 403\b",
+    ),
+    _rule(
+        Cause.THROTTLED,
+        r"SlowDown\b",
+        r"Please reduce your request rate",
+        r"ThrottlingException",
+        r"Throttling\b",
+        r"ThrottledException",
+        r"Rate exceeded",
+        r"ProvisionedThroughputExceeded",
+        r"TooManyRequests",
+        r"RequestLimitExceeded",
+        r"Status Code: (?:429|503)\b",
+    ),
+    _rule(
+        Cause.LOST_NODE,
+        r"ExecutorLostFailure",
+        r"(?:Slave|Worker|Node|Executor) (?:lost|decommission)",
+        r"Container released on a \*lost\* node",
+        r"node was lost",
+        r"FetchFailedException",
+        r"Spot instance .{0,40}(?:terminat|interrupt)",
+    ),
+    _rule(
+        Cause.ICEBERG_CONFLICT,
+        r"CommitFailedException",
+        r"CommitStateUnknownException",
+        r"ConcurrentModificationException",
+        r"ConcurrentPublishError",
+        r"iceberg\.exceptions\.ValidationException",
+        r"Found conflicting files",
+        r"changed since this run looked",
+    ),
+    _rule(
+        Cause.UNREACHABLE,
+        r"Unable to execute HTTP request",
+        r"UnknownHostException",
+        r"Connection (?:refused|reset|timed out)",
+        r"Connect(?:ion)? ?[Tt]imed? ?out",
+        r"EndpointConnectionError",
+        r"Name or service not known",
+        r"ConnectTimeout",
+        r"Status Code: 50[0234]\b",
+    ),
+    _rule(
+        Cause.BAD_ARGUMENT,
+        r"^usage: ",
+        r"error: (?:the following arguments are required|unrecognized arguments|argument )",
+        r"Unrecognized option",
+    ),
+    _rule(
+        Cause.UNREADABLE_INPUT,
+        r"is not a Parquet file",
+        r"Could not read footer",
+        r"FAILED_READ_FILE",
+        r"CANNOT_READ_FILE_FOOTER",
+        r"Unexpected end of stream",
+    ),
+    _rule(
+        Cause.MISSING_INPUT,
+        r"PATH_NOT_FOUND",
+        r"FileNotFoundException",
+        r"TABLE_OR_VIEW_NOT_FOUND",
+        r"NoSuchTableException",
+        r"NoSuchNamespaceException",
+        r"NoSuchBucket",
+        r"NoSuchKey",
+        r"NotFoundException",
+        r"FileNotFoundError",
+        r"No such file or directory",
+    ),
+    _rule(
+        Cause.DATA_QUALITY,
+        r"AuditError",
+        r"it was not published",
+        r"^\S+ \S+ ERROR .*(?:differs?\b|are nowhere|below the threshold)",
+        r'"differences": \["',
+    ),
+    _rule(
+        Cause.CODE,
+        r"AnalysisException",
+        r"ParseException",
+        r"PythonException",
+        r"ModuleNotFoundError",
+        r"ImportError",
+        r"SchemaMismatchError",
+        r"is not the table that config/tables\.py specifies",
+        r"^\w*(?:Error|Exception)\b",
+        r"Traceback \(most recent call last\)",
+        r"^\S+ \S+ ERROR \S+ failed: ",
+    ),
+)
+
+_TIME_IS_OVER = re.compile(r"Time limit exceeded|[Ee]xit ?[Cc]ode:? 124\b|out of its time")
+_KILLED = re.compile(r"ended by signal 9|[Ee]xit ?[Cc]ode:? 137\b|^Killed\b")
+
+_LOGGED_IN_PASSING = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN) ")
+_JAVA_FRAME = re.compile(r"\s+(?:at \S+\(.*\)|\.\.\. \d+ more|Suppressed: .*)\s*$")
+_TRACEBACK = "Traceback (most recent call last)"
+_EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.)+(?:\w+\$)*[A-Z]\w*(?:Exception|Error|Failure)\b.*)")
+_PYTHON_EXCEPTION = re.compile(r"^((?:[\w.]+\.)?\w*(?:Error|Exception)\b.*)", re.MULTILINE)
+_STAGE = re.compile(r"[Tt]ask \d+(?:\.\d+)? in stage \d+\.\d+(?: failed \d+ times)?|\w+Stage \d+")
+_DENIED_BY_S3A = re.compile(r"AccessDeniedException: s3\w*://[^:]+: (?P<operation>\w+)")
+_S3A_ACTIONS = {
+    "getFileStatus": "s3:GetObject",
+    "open": "s3:GetObject",
+    "Listing": "s3:ListBucket",
+    "PUT": "s3:PutObject",
+    "Writing": "s3:PutObject",
+    "delete": "s3:DeleteObject",
+}
+"""S3 answers a denied HEAD without a word; what the S3A connector was about says which right it lacked."""
+
+_DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9-]+:[A-Z]\w+)")
+
+
+def diagnose(outcome: StepOutcome) -> Diagnosis:
+    """Name the cause of a failure.
+
+    The end of a Python driver's traceback is believed before the rest: what a log says earlier may have
+    been mended by a retry.
+    """
+    if _TIME_IS_OVER.search(outcome.details):
+        return _found(Cause.TIME_LIMIT, outcome.details, outcome)
+    for text in _by_weight(outcome):
+        for rule in _RULES:
+            line = _last_match(rule.pattern, text)
+            if line:
+                if rule.cause is Cause.CODE and _killed(outcome):
+                    return _found(Cause.KILLED, outcome.details, outcome)
+                return _found(rule.cause, line, outcome)
+    cause = Cause.KILLED if _killed(outcome) else Cause.UNKNOWN
+    return _found(cause, outcome.details, outcome)
+
+
+def _found(cause: Cause, line: str, outcome: StepOutcome) -> Diagnosis:
+    everything = "\n".join(_by_weight(outcome))
+    stage = _STAGE.search(everything)
+    return Diagnosis(
+        cause=cause,
+        headline=_shortened(line),
+        denied_action=_denied_action(everything) if cause is Cause.ACCESS_DENIED else "",
+        exception=_shortened(_innermost_exception(outcome)),
+        stage=stage[0] if stage else "",
+    )
+
+
+def _denied_action(text: str) -> str:
+    said = _DENIED_ACTION.search(text)
+    if said:
+        return said["action"]
+    attempted = _DENIED_BY_S3A.search(text)
+    return _S3A_ACTIONS.get(attempted["operation"], "") if attempted else ""
+
+
+def _by_weight(outcome: StepOutcome) -> Iterator[str]:
+    """The texts in the order in which they are believed, what was logged in passing left out."""
+    stdout = _without_passing(outcome.stdout or "")
+    start = stdout.find(_TRACEBACK)
+    if start >= 0:
+        yield stdout[start:]
+    yield _without_passing(outcome.stderr or "")
+    yield stdout
+    yield outcome.details
+
+
+def _without_passing(text: str) -> str:
+    """A log without its warnings and the lines below them, and without Java's stack frames."""
+    kept, passing = [], False
+    for line in text.splitlines():
+        if re.match(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ", line):
+            passing = bool(_LOGGED_IN_PASSING.match(line))
+        elif line.startswith((_TRACEBACK, "usage: ", "Exception in thread")):
+            passing = False
+        if not passing and not _JAVA_FRAME.match(line):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _last_match(pattern: re.Pattern[str], text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if pattern.search(line)), "")
+
+
+def _killed(outcome: StepOutcome) -> bool:
+    return bool(_KILLED.search(outcome.details))
+
+
+def _innermost_exception(outcome: StepOutcome) -> str:
+    for text in _by_weight(outcome):
+        found = [match[1] for line in text.splitlines() if (match := _EXCEPTION.search(line))]
+        if found:
+            return found[-1]
+        plain = _PYTHON_EXCEPTION.findall(text)
+        if plain:
+            return str(plain[-1])
+    return ""
+
+
+def _shortened(line: str) -> str:
+    line = " ".join(line.split()).removeprefix("Caused by: ").removeprefix(": ")
+    return line if len(line) <= MAX_HEADLINE else f"{line[: MAX_HEADLINE - 3]}..."
