@@ -17,10 +17,10 @@ CHECKPOINT_TABLE = "lakehouse-checkpoints"
 SPARK_CATALOG = "glue"
 DAG_ID = "clickstream_emr_kpis"
 MAINTENANCE_DAG_ID = "lakehouse_maintenance"
-SWEEPER_DAG_ID = "cluster_sweeper"
 BACKFILL_DAG_ID = "clickstream_backfill"
 REPLAY_DAG_ID = "quarantine_replay"
 ERASURE_DAG_ID = "sensor_erasure"
+SWEEPER_DAG_ID = "cluster_sweeper"
 
 
 def stack_name(environment: str, concern: str | None = None) -> str:

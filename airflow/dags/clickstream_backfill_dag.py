@@ -10,6 +10,7 @@
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 For use after the rules of validity were mended, or a table was damaged. All that was delivered and taken in
 counts, with the corrections that were replayed; erased sensors stay erased.
@@ -33,7 +34,7 @@ from config import names
 from config.jobs import BACKFILL
 from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
+from lakehouse.one_job import LATE_AFTER, wire_one_job
 
 PARAMS = {
     "first_day": Param(
@@ -68,7 +69,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(REWRITE_LATE_AFTER),
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["backfill", "emr", "iceberg"],
 )

@@ -31,7 +31,7 @@ from config import names
 from config.jobs import MAINTAIN_TABLES
 from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
+from lakehouse.one_job import LATE_AFTER, wire_one_job
 
 PARAMS = {
     "remove_orphans": Param(
@@ -53,7 +53,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(REWRITE_LATE_AFTER),
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "upkeep"],
 )

@@ -10,6 +10,7 @@
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 **To run it:** choose entries by their reason, the file they came from, or an event's uuid; all that is given
 must hold. Or name a file of corrections in S3, with a line of JSON for each entry:
@@ -30,7 +31,7 @@ from config.events import RejectReason
 from config.jobs import REPLAY_QUARANTINE
 from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
+from lakehouse.one_job import LATE_AFTER, wire_one_job
 
 REASONS = [reason.value for reason in RejectReason]
 
@@ -75,7 +76,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(REWRITE_LATE_AFTER),
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "quarantine"],
 )

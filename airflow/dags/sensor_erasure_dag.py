@@ -10,6 +10,7 @@
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `give_back_lease` | lets others begin |
 | `all_jobs_done` | fails unless the job succeeded |
+| `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
 
 **To run it:** trigger it with the sensor's number. It is a dry run by default: the log of `erase_sensor`
 counts what would go. Then trigger it again without the dry run. It cannot be taken back.
@@ -32,7 +33,7 @@ from config import names
 from config.jobs import ERASE_SENSOR
 from lakehouse.alerts import late_run_alert
 from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import REWRITE_LATE_AFTER, wire_one_job
+from lakehouse.one_job import LATE_AFTER, wire_one_job
 
 PARAMS = {
     "sensor_id": Param(
@@ -59,7 +60,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(REWRITE_LATE_AFTER),
+    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "erasure", "iceberg"],
 )

@@ -30,8 +30,8 @@ from lakehouse.tasks import (
     step_wait_limit,
 )
 
-REWRITE_LATE_AFTER = timedelta(hours=6)
-"""Who waits for the lease and then rewrites much is told to be late after this long."""
+LATE_AFTER = timedelta(hours=6)
+"""A run of one job that takes longer is told of."""
 
 LEASE_POLL = timedelta(minutes=2)
 
@@ -59,8 +59,8 @@ def wire_one_job(job: Job) -> None:
         on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
         **EMR_ARGUMENTS,
     )
-    verdict = all_jobs_done([job.name])
     record = record_run(checked["settings"], checked["cluster_request"])
+    verdict = all_jobs_done([job.name])
     step = SparkStepOperator(
         task_id=job.name,
         job_flow_id=create.output,
@@ -75,8 +75,8 @@ def wire_one_job(job: Job) -> None:
     # As setups they run again when the job is cleared; with one of them done, the teardowns run.
     terminate.as_teardown(setups=[checked, steps, leased, create], on_failure_fail_dagrun=True)
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    given_back.as_teardown(setups=leased)
     record.as_teardown(setups=checked)
+    given_back.as_teardown(setups=leased)
     terminate >> record
     steps >> leased >> create >> step >> [verdict, terminate, given_back]
 
