@@ -28,7 +28,6 @@ _JVM = (
     "-Dfile.encoding=UTF-8",
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
-    "--add-modules=jdk.incubator.vector",
 )
 
 
