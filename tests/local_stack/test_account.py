@@ -17,7 +17,8 @@ from local_stack import account
 from local_stack.ports import PortError, Ports
 from ops.deploy import deploy_all
 from ops.deployment.errors import DeployError
-from tests.support.emulated_aws import EmulatedAws
+from tests.support.accounts import new_account
+from tests.support.emulated_aws import EmulatedAws, lead_process_to
 from tests.support.local_stack import free_ports
 
 GOOD = """
@@ -122,8 +123,9 @@ def test_without_credentials_it_says_how_to_sign_in(
 def test_env_file_and_credentials_reach_compose(
     aws_environment: EmulatedAws, docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = account.boto3.session.Session(region_name=aws_environment.region)
-    deployed = deploy_all(session, "dev")
+    own = new_account(aws_environment)
+    lead_process_to(own.environment, monkeypatch)
+    deployed = deploy_all(own.session(), "dev")
     with (tmp_path / "shown").open("w") as shown:
         assert account.start(tmp_path, "dev", ports(), Console(file=shown, width=200)) == 0
     settings = dotenv_values(tmp_path / ".env")
