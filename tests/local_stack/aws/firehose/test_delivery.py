@@ -15,11 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
 from config.tables import BRONZE, BRONZE_PARTITION_COLUMNS
+from local_stack.aws.faults import FAULTS_PATH
+from local_stack.aws.firehose.delivery import KILL
 from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
 
 pytestmark = pytest.mark.aws
@@ -321,6 +324,18 @@ def test_a_delivery_that_cannot_work_stops_no_other(lake: Lake) -> None:
     lake.create_delivery()
     lake.put([event()])
     wait_for(lambda: lake.settled(1))
+
+
+def test_a_killed_delivery_goes_on_from_its_last_note(lake: Lake) -> None:
+    lake.create_bucket()
+    lake.create_table()
+    lake.create_delivery()
+    faults = lake.aws.endpoint + FAULTS_PATH
+    order = {"service": "firehose", "operation": KILL, "path": lake.name, "remaining": 2}
+    httpx.post(faults, json=[order]).raise_for_status()
+    lake.put(event(uuid=f"{number}") for number in range(10))
+    wait_for(lambda: httpx.post(faults, json=[]).json()["waiting"] == 0 and lake.settled(30))
+    assert Counter(row["uuid"] for row in lake.rows()) == {f"{number}": 3 for number in range(10)}
 
 
 def test_resharding_loses_nothing_and_delivers_nothing_twice(lake: Lake) -> None:
