@@ -31,3 +31,6 @@ DRILLS: dict[str, Drill] = {
     "producer": stream_drills.producer,
     "firehose_worker": stream_drills.firehose_worker,
 }
+
+WITHOUT_EVENTS = frozenset({"leaked_cluster"})
+"""Those that send none and run no job."""

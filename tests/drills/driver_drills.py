@@ -26,7 +26,7 @@ CREATE_BRANCH, PUBLISH = 0, 2
 
 CLOCK_AHEAD = timedelta(days=30)
 
-_CLOCK = f"""
+CLOCK = f"""
 import datetime, time
 _datetime, _time = datetime.datetime, time.time
 
@@ -119,7 +119,7 @@ def clock_jump(stack: DrillStack) -> float:
     run_id = stack.trigger()
     node = stack.wait_for_node("python/lib/python3.*/site-packages/pip.pth")
     (site_packages,) = node.glob("python/lib/python3.*/site-packages")
-    (site_packages / "clock_ahead.py").write_text(_CLOCK)
+    (site_packages / "clock_ahead.py").write_text(CLOCK)
     (site_packages / "clock_ahead.pth").write_text("import clock_ahead\n")
     stack.require_green(run_id)
     ((latest,),) = stack.query(f"SELECT max(ingested_at) FROM {SILVER.name}")
