@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +16,6 @@ from local_stack.trino.install import InstallError, TrinoHome
 from local_stack.trino.server import CATALOG, Lake, Trino, TrinoError, configuration, run_trino
 
 LAKE = Lake("http://127.0.0.1:4566", "eu-north-1", "AKIA")
-
-
-@pytest.fixture
-def answers() -> dict[str, dict[str, Any]]:
-    """What the scripted server answers, by path."""
-    return {}
-
-
-@pytest.fixture
-def server(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """A server that speaks Trino's protocol by script."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(answers[self.path]).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["X-Trino-Catalog"] == CATALOG
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
 
 
 def test_rows_come_page_by_page(server: str, answers: dict[str, dict[str, Any]]) -> None:
