@@ -1,4 +1,4 @@
-"""Run drills one after the other on one stack, account for every event after each, and print the table.
+"""Run drills one after the other, as named, on one stack, account for every event after each, and print the table.
 
     python -m tests.drills                    all of them
     python -m tests.drills scheduler s3_unavailable --state /tmp/drills
@@ -64,7 +64,7 @@ def count_all(stack: DrillStack) -> float:
 
 
 def run_drills(stack: DrillStack, wanted: list[str], console: Console) -> Iterator[Outcome]:
-    """Run them in their order, with a run before and after them unless none has to do with events."""
+    """Run them in this order, with a run before and after them unless none has to do with events."""
     steps: dict[str, Callable[[DrillStack], float]] = {name: DRILLS[name] for name in wanted}
     has_events = bool(steps.keys() - WITHOUT_EVENTS)
     if has_events:
@@ -115,7 +115,7 @@ def main() -> int:
     for variable, port in zip(("AIRFLOW_PORT", "LOCAL_AWS_PORT", "WEATHER_PORT"), free_ports(3), strict=True):
         os.environ[variable] = str(port)
     state = options.state or Path(tempfile.mkdtemp(prefix="drills-"))
-    wanted = [name for name in DRILLS if name in (options.names or DRILLS)]
+    wanted = options.names or list(DRILLS)
     with DrillStack(state / "state").running() as stack:
         outcomes = list(run_drills(stack, wanted, console))
     table = Table("drill", "what breaks", "time to recover", "verdict")
