@@ -1,4 +1,4 @@
-"""Run drills one after the other, as named, on one stack, account for every event after each, and print the table.
+"""Run drills one after the other on one stack, as named, account for every event after each; print the table.
 
     python -m tests.drills                    all of them
     python -m tests.drills scheduler s3_unavailable --state /tmp/drills
