@@ -6,9 +6,9 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from config.cluster import run_job_flow_request
-from config.jobs import ALL_JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
+from config.jobs import ALL_JOBS, WEATHER_CHECK, emr_step, weather_check_arguments
 from config.project_config import Settings
 from config.tables import TABLES
 from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
@@ -31,21 +31,6 @@ from lakehouse.table_state import late_tables, read_changes
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
 
 log = logging.getLogger(__name__)
-
-CLEAN_UP = timedelta(minutes=10)
-
-EMR_ARGUMENTS: dict[str, Any] = {
-    "aws_conn_id": None,
-    "region_name": "{{ ti.xcom_pull(task_ids='check_settings', key='region') }}",
-    "waiter_delay": "{{ ti.xcom_pull(task_ids='check_settings', key='poll_seconds') }}",
-}
-"""Arguments of every EMR operator, templated: region and pace come from the checked settings.
-
-There is no Airflow connection: credentials and endpoint come from the environment, as for any SDK.
-"""
-
-DATABASE = "{{ ti.xcom_pull(task_ids='check_settings', key='settings')['glue_database'] }}"
-"""The database of the checked settings, templated."""
 
 
 @task(multiple_outputs=True, retries=0, on_failure_callback=alert_on_failure("Run failed"))
@@ -212,9 +197,3 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
             message=f"{table}.\n\nSeen by run {run_id} of {dag_id}",
         ).notify(context)
     return {"parts": [asdict(row) for row in rows], "late_tables": [str(table) for table in late]}
-
-
-def step_wait_limit(jobs: Sequence[Job]) -> timedelta:
-    """How long a step of a run may take, queueing behind all the others included."""
-    limits = (timedelta(minutes=job.time_limit_minutes, seconds=KILL_AFTER_SECONDS) for job in jobs)
-    return sum(limits, start=CLEAN_UP)
