@@ -24,6 +24,7 @@ from rich.table import Table
 
 from config.project_config import ConfigError, Settings
 from config.tables import BRONZE
+from lakehouse.objects import bucket_and_key
 from ops.athena import QueryError, QueryResult, run_query
 
 ROWS = 5
@@ -33,7 +34,7 @@ _PARTITION = re.compile(r"dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/?")
 def list_partitions(settings: Settings, options: argparse.Namespace) -> Table:
     """The hours that have files, with how many and how large."""
     s3 = boto3.client("s3", region_name=settings.aws_region)
-    bucket, prefix = settings.bronze_path.removeprefix("s3://").split("/", 1)
+    bucket, prefix = bucket_and_key(settings.bronze_path)
     sizes: dict[str, list[int]] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 import time
@@ -34,6 +33,7 @@ from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS, QUARANTINE, SENSOR_HEAL
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.ledger import Ledger, hour_of
 from kinesis.manifest import count_acked, find_runs
+from lakehouse.table_state import read_metadata
 from ops.athena import QueryError, run_query
 
 DELIVERY_TIMEOUT_SECONDS = 300
@@ -155,11 +155,7 @@ class Reconciliation:
 
     def _properties(self, table: str) -> dict[str, str]:
         """The properties of an Iceberg table, from the metadata that Glue names; none if it is not there."""
-        if not self._exists(table):
-            return {}
-        found = self._glue.get_table(DatabaseName=self._settings.glue_database, Name=table)["Table"]
-        bucket, _, key = found["Parameters"]["metadata_location"].partition("://")[2].partition("/")
-        metadata = json.load(self._s3.get_object(Bucket=bucket, Key=key)["Body"])
+        metadata = read_metadata(self._glue, self._s3, self._settings.glue_database, table)
         properties: dict[str, str] = metadata.get("properties", {})
         return properties
 

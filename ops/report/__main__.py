@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dotenv import find_dotenv, load_dotenv
 
 from config.project_config import ConfigError, Settings
+from lakehouse.objects import bucket_and_key
 from ops.athena import QueryError
 from ops.report.facts import gather
 from ops.report.page import render
@@ -30,10 +31,11 @@ FILE = Path(__file__).resolve().parents[2] / ".local" / "report.html"
 
 def upload(session: boto3.session.Session, settings: Settings, run_id: str, page: str) -> str:
     """Put the page where the run's task links to; returns its URI."""
-    bucket, _, key = settings.report_uri(run_id).removeprefix("s3://").partition("/")
+    uri = settings.report_uri(run_id)
+    bucket, key = bucket_and_key(uri)
     s3 = session.client("s3", region_name=settings.aws_region)
     s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8")
-    return settings.report_uri(run_id)
+    return uri
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lakehouse.diagnosis import Diagnosis, StepOutcome, diagnose
+from lakehouse.objects import ABSENT, bucket_and_key
 from lakehouse.steps import StepStatus
 
 Stream = Literal["stdout", "stderr", "controller"]
@@ -51,11 +52,11 @@ def read_log(s3: Any, uri: str) -> str | None:
     Raises:
         ClientError: for another reason than that it is missing.
     """
-    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    bucket, key = bucket_and_key(uri)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if error.response["Error"]["Code"] in ABSENT:
             return None
         raise
     text: str = gzip.decompress(body).decode(errors="replace")

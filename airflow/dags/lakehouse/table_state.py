@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from config.table_spec import TableSpec
+from lakehouse.objects import bucket_and_key
 
 _UNCHANGED = "replace"
 """Operation of a snapshot that only arranges the same rows anew."""
@@ -41,19 +42,25 @@ class LateTable:
         return f"{self.name} has not changed for {self.hours:.0f} h ({self.allowed_hours} h are allowed)"
 
 
-def read_changes(glue: Any, s3: Any, database: str, table: str) -> list[Change]:
-    """The changes that a table's snapshots still tell of, the oldest first; none if there is no table."""
+def read_metadata(glue: Any, s3: Any, database: str, table: str) -> dict[str, Any]:
+    """The metadata of an Iceberg table, which Glue names; empty if there is no table."""
     try:
         found = glue.get_table(DatabaseName=database, Name=table)["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "EntityNotFoundException":
-            return []
+            return {}
         raise
-    uri = found["Parameters"]["metadata_location"]
-    bucket, key = uri.partition("://")[2].split("/", 1)
+    bucket, key = bucket_and_key(found["Parameters"]["metadata_location"])
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    metadata = json.loads(gzip.decompress(body) if key.endswith(".gz.metadata.json") else body)
-    snapshots = metadata.get("snapshots", [])
+    metadata: dict[str, Any] = json.loads(
+        gzip.decompress(body) if key.endswith(".gz.metadata.json") else body
+    )
+    return metadata
+
+
+def read_changes(glue: Any, s3: Any, database: str, table: str) -> list[Change]:
+    """The changes that a table's snapshots still tell of, the oldest first; none if there is no table."""
+    snapshots = read_metadata(glue, s3, database, table).get("snapshots", [])
     changes = [_change(each) for each in snapshots if each["summary"]["operation"] != _UNCHANGED]
     return sorted(changes, key=lambda change: change.at)
 
