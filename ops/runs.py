@@ -24,6 +24,7 @@ from rich.table import Table
 
 from config import names
 from ops.airflow_api import AirflowClient
+from ops.terminal import command_parser, complain
 
 RUNS = 10
 LINES = 40
@@ -75,11 +76,7 @@ def _seconds(start: str | None, end: str | None) -> float | None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.runs",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ops.runs", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in (("list", list_runs), ("show", show_run), ("log", task_log)):
         command = commands.add_parser(name, help=run.__doc__)
@@ -101,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         shown = options.run_command(connect(os.environ), options)
     except httpx.HTTPError as error:
-        Console(stderr=True).print(f"Airflow: {error}", style="red", markup=False)
+        complain(f"Airflow: {error}")
         return 1
     Console(soft_wrap=True).print(shown, markup=False, highlight=False)
     return 0

@@ -145,5 +145,5 @@ def gather(session: boto3.session.Session, settings: Settings, run_id: str | Non
             log.info("%s: %s", name, str(error).splitlines()[0])
             answers[name], missing[name] = [], str(error).splitlines()[0]
         else:
-            answers[name] = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+            answers[name] = result.records()
     return Facts(settings, datetime.now(UTC), run, answers, missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -140,7 +141,7 @@ def read_back(aws: EmulatedAws, settings: Settings) -> list[dict[str, Any]]:
         database=settings.glue_database,
         workgroup=settings.glue_database,
     )
-    return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    return result.records()
 
 
 @pytest.mark.aws
@@ -158,10 +159,12 @@ def test_rows_are_written_once_a_run_and_read_by_athena(lake: Settings, emulated
         ("second", JOB, "FAILED", 3),
     ]
     glue, s3 = emulated_aws.client("glue"), emulated_aws.client("s3")
-    last = read_changes(glue, s3, lake.glue_database, RUN_METRICS.name)[-1]
+    absent = replace(RUN_METRICS, name="absent")
+    changes = read_changes(glue, s3, lake.glue_database, [RUN_METRICS, absent])
+    last = changes[RUN_METRICS.name][-1]
     assert last.added_rows == 2
     assert last.at > NOW
-    assert read_changes(glue, s3, lake.glue_database, "none") == []
+    assert changes[absent.name] == []
 
 
 @pytest.mark.aws

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -58,9 +58,13 @@ def read_metadata(glue: Any, s3: Any, database: str, table: str) -> dict[str, An
     return metadata
 
 
-def read_changes(glue: Any, s3: Any, database: str, table: str) -> list[Change]:
-    """The changes that a table's snapshots still tell of, the oldest first; none if there is no table."""
-    snapshots = read_metadata(glue, s3, database, table).get("snapshots", [])
+def read_changes(glue: Any, s3: Any, database: str, specs: Iterable[TableSpec]) -> dict[str, list[Change]]:
+    """By table the changes that its snapshots still tell of, the oldest first; none if there is no table."""
+    return {spec.name: _changes(read_metadata(glue, s3, database, spec.name)) for spec in specs}
+
+
+def _changes(metadata: Mapping[str, Any]) -> list[Change]:
+    snapshots = metadata.get("snapshots", [])
     changes = [_change(each) for each in snapshots if each["summary"]["operation"] != _UNCHANGED]
     return sorted(changes, key=lambda change: change.at)
 
@@ -79,7 +83,7 @@ def late_tables(
 ) -> list[LateTable]:
     """Those of the tables that somebody waits for and that have not changed in time.
 
-    ``changes`` are the tables' by name, as ``read_changes`` gives them.
+    ``changes`` is what ``read_changes`` gives.
     """
     late = []
     for spec in specs:

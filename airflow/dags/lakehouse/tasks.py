@@ -180,7 +180,7 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
     checked, now = Settings(**settings), datetime.now(UTC)
     emr, glue, s3 = (boto3.client(name, region_name=checked.aws_region) for name in ("emr", "glue", "s3"))
     specs = [spec for spec in TABLES.values() if spec.format == "iceberg"]
-    changes = {spec.name: read_changes(glue, s3, checked.glue_database, spec.name) for spec in specs}
+    changes = read_changes(glue, s3, checked.glue_database, specs)
     states = (*UNENDED_STATES, *ENDED_STATES)
     clusters = [run_metrics.read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
     rows = run_metrics.run_rows(clusters, changes, now)
