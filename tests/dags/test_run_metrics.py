@@ -21,6 +21,7 @@ from lakehouse.run_metrics import ClusterRun, RunRow, StepRun, iceberg_schema, r
 from lakehouse.table_state import Change, late_tables, read_changes
 from ops.athena import run_query
 from tests.dags.conftest import BUCKETS
+from tests.support.emr_runs import with_cluster
 from tests.support.emulated_aws import EmulatedAws
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
@@ -179,7 +180,7 @@ def test_runs_that_end_together_lose_no_rows(lake: Settings, emulated_aws: Emula
 def test_the_task_records_its_run_and_names_late_tables(kpis_dag: DAG, lossy_aws: LossyAws) -> None:
     boto3.client("glue", region_name=DEFAULT_REGION).create_database(DatabaseInput={"Name": "analytics"})
     run = TaskRunner(kpis_dag)
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     run.start(JOB)
     (made,) = lossy_aws.emr.clusters.values()
     made.steps[0].state = "COMPLETED"
