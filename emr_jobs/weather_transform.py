@@ -22,7 +22,7 @@ from config.tables import TABLES
 from config.weather import PROCESSING_VERSION, QUALITY_RULES, QualityRules
 from emr_jobs.edge.arguments import SourceHelp, job_parser
 from emr_jobs.edge.command import run_command
-from emr_jobs.edge.weather import Landing, add_bookkeeping_options
+from emr_jobs.edge.weather import Landing, add_bookkeeping_options, open_landing
 from emr_jobs.lake.days import replace_days, with_stamp
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.frames import persisted
@@ -103,10 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Transform, say what was done as one JSON line on stdout, and return the exit status."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    try:
-        landing = Landing.open(options.source, options.region, options.checkpoint_store)
-    except ValueError as error:
-        parser.error(str(error))
+    landing = open_landing(parser, options)
     run_id = options.run_id or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     run = Run(options.database, options.table, run_id, options.all)
     return run_command(
