@@ -17,7 +17,8 @@ from config.project_config import DEFAULT_REGION, Settings
 from config.run_tables import CLUSTER, RUN_METRICS
 from config.table_spec import TableSpec
 from config.tables import TABLES
-from lakehouse.run_metrics import ClusterRun, RunRow, StepRun, iceberg_schema, run_rows, write_rows
+from lakehouse.cluster_runs import ClusterRun, StepRun
+from lakehouse.run_metrics import RunRow, iceberg_schema, run_rows, write_rows
 from lakehouse.table_state import Change, late_tables, read_changes
 from ops.athena import run_query
 from tests.dags.conftest import BUCKETS
@@ -37,7 +38,8 @@ def minute(number: float) -> datetime:
 
 
 def cluster(*steps: StepRun, ended: datetime | None = None) -> ClusterRun:
-    return ClusterRun("TERMINATED" if ended else "WAITING", minute(0), ended, core_nodes=2, steps=steps)
+    state = "TERMINATED" if ended else "WAITING"
+    return ClusterRun("j-1", state, minute(0), minute(1), ended, core_nodes=2, steps=steps)
 
 
 def test_a_job_counts_what_its_tables_took_in_while_it_ran() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,11 +19,12 @@ from config.jobs import ALL_JOBS, WEATHER_CHECK, emr_step, weather_check_argumen
 from config.project_config import Settings
 from config.tables import TABLES
 from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
-from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
+from lakehouse.cluster_runs import read_cluster
 from lakehouse.clusters import ENDED_STATES, UNENDED_STATES, cluster_name, clusters_of, run_tags
 from lakehouse.diagnosis import ADVICE, Cause
 from lakehouse.operators import DIAGNOSIS
+from lakehouse.processes import run_module
 from lakehouse.repairs import backfill_options, erasure_options, replay_options
 from lakehouse.table_state import late_tables, read_changes
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
@@ -95,14 +94,8 @@ def weather_check(settings: dict[str, Any]) -> str:
     """
     if "weather_extract" not in get_current_context()["params"].get("jobs", ["weather_extract"]):
         raise AirflowSkipException("weather_extract is not among this run's jobs")
-    command = [sys.executable, "-m", f"emr_jobs.{WEATHER_CHECK}"]
-    command += weather_check_arguments(Settings(**settings), *range_options())
-    done = subprocess.run(command, cwd=checkout_root(), capture_output=True, text=True, check=False)
-    log.info("%s%s", done.stderr, done.stdout)
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:]
-        raise AirflowFailException(f"{WEATHER_CHECK} exited with {done.returncode}: {' '.join(reason)}")
-    return done.stdout.strip()
+    arguments = weather_check_arguments(Settings(**settings), *range_options())
+    return run_module(f"emr_jobs.{WEATHER_CHECK}", *arguments, failure=AirflowFailException).strip()
 
 
 def range_options() -> list[str]:
@@ -182,7 +175,7 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
     specs = [spec for spec in TABLES.values() if spec.format == "iceberg"]
     changes = read_changes(glue, s3, checked.glue_database, specs)
     states = (*UNENDED_STATES, *ENDED_STATES)
-    clusters = [run_metrics.read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
+    clusters = [read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
     rows = run_metrics.run_rows(clusters, changes, now)
     for row in rows:
         log.info("%s", row)
