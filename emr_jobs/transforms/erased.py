@@ -19,7 +19,7 @@ def erasure_rule(
 ) -> str:
     """Whether a row is erased, in Spark SQL, by its sensor, timestamp and arrival_hour; never null.
 
-    As text, since DELETE takes no Column. ``sensor`` and ``timestamp`` are columns, or what takes their place.
+    As text, since DELETE takes no Column. ``sensor`` and ``timestamp`` are columns or expressions.
     """
     rules = (
         f"({sensor} <=> {sensor_id} "
