@@ -33,9 +33,9 @@ test-long: setup ## The property tests of the lake, many times as long (LAKE_SEE
 test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
 	@$(PYTHON) -m pytest tests/docker -m docker
 
-test-exact: setup ## The saved questions on a real Trino 476: the same answers (downloads 821 MB, once)
+test-exact: setup ## A real Trino 476: as Athena, and the same answers to the saved questions (821 MB, once)
 	@$(PYTHON) -m local_stack.trino.install
-	@$(PYTHON) -m pytest tests/sql -m exact
+	@$(PYTHON) -m pytest tests/sql tests/local_stack/trino -m exact
 
 test-fast: setup ## Unit tests only: no Spark, no emulated AWS, no chain, no Docker
 	@$(PYTHON) -m pytest -m "not spark and not aws and not chain and not docker and not exact"

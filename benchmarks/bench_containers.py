@@ -16,6 +16,7 @@ import os
 import sys
 import time
 
+from local_stack.account import DockerError
 from tests.support.docker_engine import ROOT, Stack, engine_environment
 from tests.support.local_stack import free_ports
 
@@ -31,9 +32,10 @@ def timed(stack: Stack, *arguments: str) -> float:
 
 def main() -> int:
     """Run the benchmark; 1 where there is no engine."""
-    environment = engine_environment()
-    if environment is None:
-        print("There is no Docker engine.", file=sys.stderr)
+    try:
+        environment = engine_environment()
+    except DockerError as error:
+        print(error, file=sys.stderr)
         return 1
     environment |= {"LAKEHOUSE_TAG": f"bench-{os.getpid()}"}
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))

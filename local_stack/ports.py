@@ -66,6 +66,13 @@ def read_ports(environ: Mapping[str, str] = os.environ) -> Ports:
     return Ports(**ports)
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 def check_free(ports: Ports, *fields: str) -> None:
     """Make sure that the ports of these fields (all of them if none is named) can be listened on.
 

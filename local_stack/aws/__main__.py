@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.project_config import DEFAULT_REGION
 from local_stack.aws import listener
+from local_stack.trino.choice import EngineChoiceError, chosen_trino
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -42,8 +43,9 @@ def main() -> int:
     logging.getLogger("local_stack").setLevel(logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
+        chosen_trino(os.environ)
         socket = listener.bind(options.port, options.host)
-    except listener.PortTakenError as error:
+    except (EngineChoiceError, listener.PortTakenError) as error:
         print(error, file=sys.stderr)
         return 1
     forget_credentials()

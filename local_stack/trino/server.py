@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,9 @@ import httpx
 from local_stack.trino.install import TrinoHome
 
 CATALOG = "awsdatacatalog"
+HIVE_CATALOG = "hive"
 READY_SECONDS = 180
+REQUEST_SECONDS = 60
 
 _NOT_YET = ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
 
@@ -29,6 +31,8 @@ _JVM = (
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
+_NODE = ("-Dnode.environment=local", "-Dnode.bind-ip=127.0.0.1", "-Dnode.internal-address=127.0.0.1")
+"""Without them it listens everywhere, and calls itself by another address."""
 
 
 class TrinoError(RuntimeError):
@@ -37,6 +41,7 @@ class TrinoError(RuntimeError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
         self.name = name
+        self.message = message
 
 
 @dataclass(frozen=True)
@@ -70,21 +75,48 @@ class Trino:
         Raises:
             TrinoError: it fails, with Trino's name of the error.
         """
-        headers = {"X-Trino-User": "analyst", "X-Trino-Catalog": CATALOG, "X-Trino-Schema": database}
-        page = httpx.post(f"{self.url}/v1/statement", content=sql, headers=headers, timeout=60).json()
         columns: list[Mapping[str, Any]] = []
         rows: list[list[Any]] = []
-        while True:
-            if error := page.get("error"):
-                raise TrinoError(error["errorName"], error["message"])
+        for page in self.pages(sql, database):
             columns = page.get("columns") or columns
             rows += page.get("data") or []
-            if "nextUri" not in page:
-                break
-            page = httpx.get(page["nextUri"], headers=headers, timeout=60).json()
         return Answer(
             tuple(column["name"] for column in columns), tuple(column["type"] for column in columns), rows
         )
+
+    def pages(
+        self,
+        sql: str,
+        database: str,
+        session: Mapping[str, str] | None = None,
+        on_page: Callable[[str], None] = lambda _uri: None,
+    ) -> Iterator[Mapping[str, Any]]:
+        """The answer in the pages of Trino's protocol (``columns``, ``data``, ``stats``, ``updateCount``).
+
+        ``session`` are session properties. ``on_page`` is told where the next page is, which is where
+        ``cancel`` stops the statement.
+
+        Raises:
+            TrinoError: it fails, with Trino's name of the error.
+        """
+        headers = {"X-Trino-User": "analyst", "X-Trino-Catalog": CATALOG, "X-Trino-Schema": database}
+        if session:
+            headers["X-Trino-Session"] = ",".join(f"{name}={value}" for name, value in session.items())
+        with httpx.Client(headers=headers, timeout=REQUEST_SECONDS) as client:
+            page = client.post(f"{self.url}/v1/statement", content=sql).json()
+            while True:
+                if error := page.get("error"):
+                    raise TrinoError(error["errorName"], error["message"])
+                yield page
+                if "nextUri" not in page:
+                    return
+                on_page(page["nextUri"])
+                page = client.get(page["nextUri"]).json()
+
+    @staticmethod
+    def cancel(next_page: str) -> None:
+        """Stop the statement whose next page this is; it fails with USER_CANCELED."""
+        httpx.delete(next_page, timeout=REQUEST_SECONDS)
 
 
 def configuration(lake: Lake, port: int) -> dict[str, str]:
@@ -106,7 +138,10 @@ def configuration(lake: Lake, port: int) -> dict[str, str]:
     iceberg = {
         "connector.name": "iceberg",
         "iceberg.catalog.type": "glue",
-        "iceberg.hive-catalog-name": "hive",
+        "iceberg.hive-catalog-name": HIVE_CATALOG,
+        # VACUUM removes what is older than the table's own settings say, not Trino's week.
+        "iceberg.expire-snapshots.min-retention": "0s",
+        "iceberg.remove-orphan-files.min-retention": "0s",
     }
     hive = {
         "connector.name": "hive",
@@ -115,8 +150,9 @@ def configuration(lake: Lake, port: int) -> dict[str, str]:
         # As in Athena, where it is the table's own setting.
         "hive.partition-projection-enabled": "true",
         "hive.recursive-directories": "true",
+        # All of Athena's tables are external.
+        "hive.non-managed-table-writes-enabled": "true",
     }
-    node = {"node.environment": "local", "node.bind-ip": "127.0.0.1", "node.internal-address": "127.0.0.1"}
     config = {
         "coordinator": "true",
         "node-scheduler.include-coordinator": "true",
@@ -125,11 +161,10 @@ def configuration(lake: Lake, port: int) -> dict[str, str]:
         "catalog.management": "static",
     }
     return {
-        "node.properties": _properties(node),
         "config.properties": _properties(config),
         "log.properties": _properties({"io.trino": "WARN"}),
         f"catalog/{CATALOG}.properties": _properties({**iceberg, **glue, **s3}),
-        "catalog/hive.properties": _properties({**hive, **glue, **s3}),
+        f"catalog/{HIVE_CATALOG}.properties": _properties({**hive, **glue, **s3}),
     }
 
 
@@ -150,10 +185,9 @@ def run_trino(home: TrinoHome, lake: Lake, folder: Path, port: int) -> Iterator[
         file.write_text(text)
     (folder / "plugin").symlink_to(home.server / "plugin")
     log = folder / "server.log"
-    command = [str(home.java), *_JVM, "-cp", f"{home.server}/lib/*", f"-Dnode.data-dir={folder}/data"]
+    command = [str(home.java), *_JVM, *_NODE, "-cp", f"{home.server}/lib/*", f"-Dnode.data-dir={folder}/data"]
     command += [f"-Dconfig={folder}/etc/config.properties", f"-Dlog.levels-file={folder}/etc/log.properties"]
     command += [f"-Dcatalog.config-dir={folder}/etc/catalog", f"-Dplugin.dir={folder}/plugin"]
-    command += ["-Dnode.environment=local", "-Dnode.bind-ip=127.0.0.1", "-Dnode.internal-address=127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "io.trino.server.TrinoServer"], cwd=folder, stdout=output, stderr=subprocess.STDOUT

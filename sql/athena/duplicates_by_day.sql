@@ -29,5 +29,5 @@ SELECT
 FROM delivered
 LEFT JOIN events ON events.arrival_day = delivered.arrival_day
 LEFT JOIN quarantined ON quarantined.arrival_day = delivered.arrival_day
-ORDER BY delivered.arrival_day DESC
+ORDER BY arrival_day DESC
 LIMIT 30

@@ -1,4 +1,7 @@
-"""The two compose stacks, really built and brought up. The tests build on each other in this file's order."""
+"""The two compose stacks, really built and brought up. The tests build on each other in this file's order.
+
+All are in one file, so that they never run side by side: each image is built once, each stack started once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import replace
 from operator import not_
 
 import boto3
+import httpx
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -18,6 +22,7 @@ from tests.support.docker_engine import Stack
 pytestmark = pytest.mark.docker
 
 EVENTS = 3_000
+NOTEBOOKS = ("iceberg_local_demo", "explore_lakehouse", "data_quality")
 
 
 def states(stack: Stack) -> dict[str, tuple[str, str, int]]:
@@ -28,7 +33,7 @@ def states(stack: Stack) -> dict[str, tuple[str, str, int]]:
 
 
 def test_airflow_comes_up_healthy(airflow_stack: Stack) -> None:
-    airflow_stack.compose("up", "--build", "--wait", "--wait-timeout", "900")
+    airflow_stack.compose("up", "--no-build", "--wait", "--wait-timeout", "900")
     healthy, done = ("running", "healthy", 0), ("exited", "", 0)
     processes = ("postgres", "api-server", "scheduler", "dag-processor", "triggerer", "aws", "weather")
     assert states(airflow_stack) == dict.fromkeys(processes, healthy) | dict.fromkeys(
@@ -127,7 +132,7 @@ def test_a_database_that_is_not_there_is_told(airflow_stack: Stack) -> None:
 def test_a_taken_port_is_named(airflow_stack: Stack) -> None:
     second = replace(airflow_stack, project=f"{airflow_stack.project}-second")
     try:
-        refused = second.compose("up", "--detach", "--no-deps", "weather", check=False)
+        refused = second.compose("up", "--no-build", "--detach", "--no-deps", "weather", check=False)
     finally:
         second.compose("--profile", "*", "down", "--volumes", check=False)
     assert refused.returncode != 0
@@ -148,3 +153,35 @@ def test_the_notebooks_can_stand_beside_airflow(notebook_stack: Stack) -> None:
     assert (network["name"], network["external"]) == ("lakehouse-airflow_default", True)
     assert config["volumes"]["settings"]["name"] == "lakehouse-airflow_settings"
     assert "depends_on" not in config["services"]["jupyter"]
+
+
+def test_a_notebook_runs_top_to_bottom_in_its_stack(notebook_stack: Stack) -> None:
+    notebook_stack.compose("up", "--no-build", "--wait", "--wait-timeout", "1200")
+    jupyter = f"http://127.0.0.1:{notebook_stack.ports['JUPYTER_PORT']}"
+    listed = httpx.get(f"{jupyter}/api/contents").json()["content"]
+    assert {f"{name}.py" for name in NOTEBOOKS} <= {item["name"] for item in listed}
+    assert httpx.get(f"{jupyter}/api/contents", headers={"Host": "evil.example"}).status_code == 403
+
+    # The one that asks every engine. tests/chain and tests/notebooks run all of them without containers.
+    made = "notebooks/work/explore_lakehouse.ipynb"
+    execute = ["jupytext", "--to", "ipynb", "--execute", "--run-path", ".", "explore_lakehouse.py"]
+    command = [
+        "python",
+        "-m",
+        "local_stack.notebooks",
+        "--",
+        *execute,
+        "--output",
+        made.removeprefix("notebooks/"),
+    ]
+    notebook_stack.compose("exec", "jupyter", "docker_airflow/entrypoint.sh", *command)
+    notebook = notebook_stack.compose("exec", "jupyter", "cat", made).stdout
+    outputs = [output for cell in json.loads(notebook)["cells"] for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert not [output for output in outputs if output["output_type"] == "error"]
+
+
+def test_down_leaves_nothing_of_the_notebooks(notebook_stack: Stack) -> None:
+    assert notebook_stack.left("volume")
+    notebook_stack.compose("down", "--volumes")
+    assert [notebook_stack.left(kind) for kind in ("container", "volume", "network")] == [[], [], []]

@@ -126,8 +126,11 @@ def test_env_file_and_credentials_reach_compose(
     own = new_account(aws_environment)
     lead_process_to(own.environment, monkeypatch)
     deployed = deploy_all(own.session(), "dev")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     with (tmp_path / "shown").open("w") as shown:
         assert account.start(tmp_path, "dev", ports(), Console(file=shown, width=200)) == 0
+    # Nothing in this tree is committed.
+    assert "The images are built from a tree with" in (tmp_path / "shown").read_text()
     settings = dotenv_values(tmp_path / ".env")
     assert settings == deployed
     Settings.from_mapping(settings)

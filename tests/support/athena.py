@@ -16,12 +16,13 @@ from botocore.awsrequest import AWSRequest
 from pyiceberg.catalog.glue import GlueCatalog
 
 from local_stack.aws.athena.engine.errors import QueryError
+from local_stack.aws.athena.engine.hive_names import PARQUET_STORAGE
 from local_stack.aws.athena.engine.interface import Cancellation, Engine, Request, ResultColumn, Row
 from tests.support.accounts import Account, new_account
 from tests.support.emulated_aws import EmulatedAws
 
 OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
-PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+PARQUET_SERDE = PARQUET_STORAGE["SerdeInfo"]["SerializationLibrary"]
 
 
 @dataclass
@@ -179,6 +180,7 @@ class Athena:
                 "StorageDescriptor": {
                     "Columns": [{"Name": column, "Type": type_} for column, type_ in columns.items()],
                     "Location": f"{self.location}/{name}/",
+                    **PARQUET_STORAGE,
                     "SerdeInfo": {"SerializationLibrary": serde},
                 },
             },

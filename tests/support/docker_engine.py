@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from local_stack.account import DockerError, check_docker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,28 +17,32 @@ ENGINE_TOOL_VARIABLE = "DOCKER_ENGINE_TOOL"
 _BESIDE_CHECKOUT = ROOT.parent / "shared" / "tools" / "offline-docker" / "offline-docker"
 
 
-def engine_environment() -> dict[str, str] | None:
-    """The environment in which ``docker`` reaches an engine, or None where there is none.
+def engine_environment() -> dict[str, str]:
+    """The environment in which ``docker`` reaches an engine that the stacks can use.
 
-    Any Docker engine with compose will do. Where none answers, the tool that DOCKER_ENGINE_TOOL names, or one
-    that lies beside the checkout, may start one: ``TOOL up``, and ``TOOL env`` prints what a shell needs.
+    Any engine with a new enough compose will do. Where there is none, the tool that DOCKER_ENGINE_TOOL names,
+    or one that lies beside the checkout, may start one: ``TOOL up``, and ``TOOL env`` prints what a shell
+    needs.
+
+    Raises:
+        DockerError: there is none; the message says what is missing.
     """
-    if _answers(os.environ):
-        return dict(os.environ)
-    tool = Path(os.environ.get(ENGINE_TOOL_VARIABLE) or _BESIDE_CHECKOUT)
-    if not os.access(tool, os.X_OK) or subprocess.run([tool, "up"], check=False).returncode:
-        return None
+    try:
+        check_docker()
+    except DockerError:
+        tool = Path(os.environ.get(ENGINE_TOOL_VARIABLE) or _BESIDE_CHECKOUT)
+        if not os.access(tool, os.X_OK) or subprocess.run([tool, "up"], check=False).returncode:
+            raise
+        environment = _shell_environment(tool)
+        check_docker(environment)
+        return environment
+    return dict(os.environ)
+
+
+def _shell_environment(tool: Path) -> dict[str, str]:
     script = f'eval "$({shlex.quote(str(tool))} env)" && env -0'
     found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
-    environment = dict(line.split("=", 1) for line in found.split("\0") if line)
-    return environment if _answers(environment) else None
-
-
-def _answers(environment: Mapping[str, str]) -> bool:
-    if shutil.which("docker", path=environment.get("PATH")) is None:
-        return False
-    command = ["docker", "compose", "ls"]
-    return subprocess.run(command, env=dict(environment), capture_output=True, check=False).returncode == 0
+    return dict(line.split("=", 1) for line in found.split("\0") if line)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Athena: SQL on the Iceberg and Parquet tables of the emulated Glue, exact or refused.
 
-``engine`` runs the SQL behind the interface ``engine.interface.Engine``; the modules beside it are
-Athena's API: executions, result files, workgroups, saved queries, metadata.
+``engine`` runs the SQL behind the interface ``engine.interface.Engine``, unless ATHENA_ENGINE names a real
+Trino (``local_stack.trino``); the modules beside it are Athena's API: executions, result files, workgroups,
+saved queries, metadata.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from moto.athena.responses import AthenaResponse
@@ -13,15 +15,16 @@ from moto.athena.responses import AthenaResponse
 from local_stack.aws.athena import metadata_api, saved_queries_api, workgroups_api
 from local_stack.aws.athena.engine.duck import DuckDb
 from local_stack.aws.athena.engine.duckdb_engine import DuckDbEngine
+from local_stack.aws.athena.engine.interface import Engine
 from local_stack.aws.athena.queries_api import QueriesApi
 from local_stack.aws.athena.runner import QueryRunner
 from local_stack.aws.context import ServerContext, Worker
+from local_stack.trino.choice import chosen_trino
 
 
 def install(context: ServerContext) -> Worker:
     """Give moto's Athena an engine; returns the worker that runs the queries."""
-    duck = DuckDb(context.endpoint, context.region, context.state_dir / "athena-spill")
-    runner = QueryRunner(DuckDbEngine(duck, context.endpoint))
+    runner = QueryRunner(_engine(context))
     operations = {
         **QueriesApi(runner).operations(),
         **workgroups_api.OPERATIONS,
@@ -31,6 +34,18 @@ def install(context: ServerContext) -> Worker:
     for name, operation in operations.items():
         setattr(AthenaResponse, name, _as_method(operation))
     return runner
+
+
+def _engine(context: ServerContext) -> Engine:
+    duck = DuckDb(context.endpoint, context.region, context.state_dir / "athena-spill")
+    light = DuckDbEngine(duck, context.endpoint)
+    home = chosen_trino(os.environ)
+    if home is None:
+        return light
+    # It is made of parts of this package.
+    from local_stack.trino.engine import TrinoEngine, TrinoServers
+
+    return TrinoEngine(TrinoServers(home, context.endpoint, context.state_dir / "trino"), light)
 
 
 def _as_method(operation: Callable[[AthenaResponse], str]) -> Callable[[AthenaResponse], str]:

@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local_stack.trino import install as installer
+from local_stack.trino.choice import EngineChoiceError, chosen_trino
 from local_stack.trino.install import InstallError, TrinoHome
 from local_stack.trino.server import CATALOG, Lake, Trino, TrinoError, configuration, run_trino
 
 LAKE = Lake("http://127.0.0.1:4566", "eu-north-1", "AKIA")
-
-
-@pytest.fixture
-def answers() -> dict[str, dict[str, Any]]:
-    """What the scripted server answers, by path."""
-    return {}
-
-
-@pytest.fixture
-def server(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """A server that speaks Trino's protocol by script."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(answers[self.path]).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["X-Trino-Catalog"] == CATALOG
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
 
 
 def test_rows_come_page_by_page(server: str, answers: dict[str, dict[str, Any]]) -> None:
@@ -75,20 +40,43 @@ def test_both_kinds_of_table_are_reached_by_one_name_and_only_from_here() -> Non
     files = configuration(LAKE, 8081)
     assert "iceberg.hive-catalog-name=hive\n" in files[f"catalog/{CATALOG}.properties"]
     assert f"hive.iceberg-catalog-name={CATALOG}\n" in files["catalog/hive.properties"]
-    assert "node.bind-ip=127.0.0.1\n" in files["node.properties"]
+    assert "node.properties" not in files
     assert "http-server.http.port=8081\n" in files["config.properties"]
 
 
 def test_one_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
     home = TrinoHome(tmp_path / "home")
     home.java.parent.mkdir(parents=True)
-    home.java.write_text("#!/bin/sh\necho 'the port is taken' >&2\nexit 1\n")
+    home.java.write_text("#!/bin/sh\necho \"$@\"\necho 'the port is taken' >&2\nexit 1\n")
     home.java.chmod(0o755)
     with (
-        pytest.raises(TrinoError, match=r"NOT_STARTED: .*(\n.*)*the port is taken"),
+        pytest.raises(TrinoError, match=r"NOT_STARTED: .*(\n.*)*the port is taken") as raised,
         run_trino(home, LAKE, tmp_path / "run", 9),
     ):
         pass
+    assert raised.value.message.count("-Dnode.bind-ip=127.0.0.1 -Dnode.internal-address=127.0.0.1") == 1
+
+
+def test_an_engine_is_chosen_by_name_and_must_be_there(tmp_path: Path) -> None:
+    home = TrinoHome(tmp_path)
+    assert chosen_trino({}) is None
+    assert chosen_trino({"ATHENA_ENGINE": "duckdb"}) is None
+    with pytest.raises(EngineChoiceError, match="'presto' is none of the engines: duckdb"):
+        chosen_trino({"ATHENA_ENGINE": "presto"})
+    with pytest.raises(EngineChoiceError, match=r"needs Trino: python -m local_stack\.trino\.install"):
+        chosen_trino({"ATHENA_ENGINE": "trino"}, home)
+    (home.server / "plugin").mkdir(parents=True)
+    home.java.parent.mkdir(parents=True)
+    home.java.touch()
+    assert chosen_trino({"ATHENA_ENGINE": "trino"}, home) == home
+
+
+def test_the_emulated_aws_does_not_start_with_an_unknown_engine(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local_stack.aws", "--port", "0", "--state", str(tmp_path)]
+    environment = {**os.environ, "ATHENA_ENGINE": "presto"}
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "ATHENA_ENGINE='presto' is none of the engines" in refused.stderr
 
 
 def test_what_cannot_be_downloaded_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

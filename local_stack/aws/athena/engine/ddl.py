@@ -70,7 +70,7 @@ def _create_view(session: Session, node: exp.Expr) -> None:
     if existing is not None and not (existing.is_view and node.args.get("replace")):
         raise QueryError("ALREADY_EXISTS", f"View already exists: '{CATALOG}.{database}.{name}'")
     definition = {
-        "originalSql": _text_behind_as(session.sql),
+        "originalSql": text_behind_as(session.sql),
         "catalog": CATALOG,
         "schema": session.request.database,
         "columns": [{"name": field.key, "type": str(field.type)} for field in query.fields],
@@ -93,8 +93,8 @@ def _create_view(session: Session, node: exp.Expr) -> None:
         session.catalog.backend.get_table(database, name).update(view)
 
 
-def _text_behind_as(sql: str) -> str:
-    """A view's query as it was written."""
+def text_behind_as(sql: str) -> str:
+    """The query of CREATE VIEW or CREATE TABLE AS, as it was written."""
     tokens = AthenaSql().tokenize(sql)
     first_as = next(token for token in tokens if token.token_type is TokenType.ALIAS)
     return sql[first_as.end + 1 :].strip().rstrip(";").rstrip()

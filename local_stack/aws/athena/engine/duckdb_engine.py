@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
-from local_stack.aws.athena.engine import ddl, show, writes
+from local_stack.aws.athena.engine import ddl, external_tables, show, writes
 from local_stack.aws.athena.engine.catalog import Catalog
 from local_stack.aws.athena.engine.compiler import Statement
 from local_stack.aws.athena.engine.duck import DuckDb, scanned_bytes
@@ -141,11 +141,13 @@ class DuckDbEngine:
                 ddl.execute(session)
                 sink.begin([])
                 return Outcome()
+            case "CREATE_TABLE":
+                external_tables.create(session)
+                sink.begin([])
+                return Outcome()
         words = first_words(session.sql).split()
         name = (
-            " ".join(words[:2]).upper()
-            if words[0].upper() in ("SHOW", "CREATE", "MSCK", "ALTER")
-            else words[0].upper()
+            " ".join(words[:2]).upper() if words[0].upper() in ("SHOW", "MSCK", "ALTER") else words[0].upper()
         )
         raise not_supported(f"the statement {name}", Position(1, 1))
 

@@ -35,6 +35,13 @@ _ARROW = {
     Kind.TIMESTAMP: pa.timestamp("us"),
     Kind.TIMESTAMP_TZ: pa.timestamp("us", tz="UTC"),
 }
+PARQUET_STORAGE = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+}
+"""How Glue says that a table's files are Parquet."""
+
 _NOT_IN_ICEBERG = (Kind.TINYINT, Kind.SMALLINT)
 
 

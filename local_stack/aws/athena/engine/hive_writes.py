@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from local_stack.aws.athena import storage
 from local_stack.aws.athena.engine.catalog import GlueTable
 from local_stack.aws.athena.engine.errors import QueryError, not_supported
-from local_stack.aws.athena.engine.hive_names import hive_name
+from local_stack.aws.athena.engine.hive_names import PARQUET_STORAGE, hive_name
 from local_stack.aws.athena.engine.projection import is_enabled
 from local_stack.aws.athena.engine.session import Session
 from local_stack.aws.athena.engine.table_properties import TableProperties
@@ -21,12 +21,6 @@ from local_stack.aws.athena.engine.types import SqlType
 _DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _MAX_PARTITIONS = 100
 """Athena opens at most so many partitions in one INSERT or CREATE TABLE AS."""
-
-_SERDE = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-}
 
 Parts = list[tuple[tuple[str, ...], pa.Table]]
 
@@ -104,7 +98,7 @@ def create(
     descriptor = {
         "Columns": [{"Name": column, "Type": hive_name(type_)} for column, type_ in data],
         "Location": properties.location,
-        **_SERDE,
+        **PARQUET_STORAGE,
     }
     parts = _parts(rows, keys)
     written = [

@@ -9,6 +9,7 @@ from local_stack.aws.athena.engine.coercion import coerce, unify
 from local_stack.aws.athena.engine.compiler import Compiler, handles
 from local_stack.aws.athena.engine.errors import QueryError, not_supported, type_mismatch
 from local_stack.aws.athena.engine.scope import Found
+from local_stack.aws.athena.engine.syntax import AthenaSql
 from local_stack.aws.athena.engine.typed import FreeColumn, Typed, combine
 from local_stack.aws.athena.engine.types import Kind, quote
 
@@ -58,7 +59,8 @@ def dot(compiler: Compiler, node: exp.Expr) -> Typed:
         return dotted(compiler, parts, node)
     if not isinstance(node.expression, exp.Identifier):
         raise not_supported(f"'{node.expression.name}' after a dot", compiler.position(node))
-    return _field(compiler, compiler.compile(node.this), node.expression.name.lower(), node)
+    base = node.this.sql(dialect=AthenaSql)
+    return _field(compiler, compiler.compile(node.this), node.expression.name.lower(), base, node)
 
 
 def dotted(compiler: Compiler, parts: tuple[str, ...], node: exp.Expr) -> Typed:
@@ -69,27 +71,21 @@ def dotted(compiler: Compiler, parts: tuple[str, ...], node: exp.Expr) -> Typed:
     """
     variable = compiler.variables.get(parts[0])
     if variable:
-        value = Typed(variable.sql, variable.type)
-        for name in parts[1:]:
-            value = _field(compiler, value, name, node)
-        return value
-    if len(parts) == 1 and compiler.outputs.get(parts[0]):
-        return _output(compiler, parts[0], node)
+        return _fields(compiler, Typed(variable.sql, variable.type), parts, 1, node)
+    if compiler.outputs.get(parts[0]):
+        return _fields(compiler, _output(compiler, parts[0], node), parts, 1, node)
     names = parts[1:] if parts[0] == _CATALOG and len(parts) > 1 else parts
     position = compiler.position(node)
     for split in range(min(len(names), 3) - 1, -1, -1):
         found = compiler.scope.find(names[:split], names[split], position)
         if found:
-            value = _reference(compiler, found)
-            for name in names[split + 1 :]:
-                value = _field(compiler, value, name, node)
-            return value
+            return _fields(compiler, _reference(compiler, found), names, split + 1, node)
     message = f"Column '{'.'.join(parts)}' cannot be resolved {_UNAUTHORIZED}"
     raise QueryError("COLUMN_NOT_FOUND", message, position)
 
 
 def _output(compiler: Compiler, name: str, node: exp.Expr) -> Typed:
-    """ORDER BY sees the SELECT list's names before the tables' columns."""
+    """ORDER BY sees the SELECT list's names before the tables and their columns, even in ``name.column``."""
     candidates = compiler.outputs[name]
     if len({candidate.sql for candidate in candidates}) > 1:
         raise QueryError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", compiler.position(node))
@@ -102,9 +98,16 @@ def _reference(compiler: Compiler, found: Found) -> Typed:
     return compiler.grouped(Typed(field.sql, field.type, free=frozenset({column})))
 
 
-def _field(compiler: Compiler, value: Typed, name: str, node: exp.Expr) -> Typed:
+def _fields(compiler: Compiler, value: Typed, names: tuple[str, ...], start: int, node: exp.Expr) -> Typed:
+    """The field that the names from ``start`` on lead to, from the value that those before name."""
+    for place in range(start, len(names)):
+        value = _field(compiler, value, names[place], ".".join(names[:place]), node)
+    return value
+
+
+def _field(compiler: Compiler, value: Typed, name: str, base: str, node: exp.Expr) -> Typed:
     if value.type.kind is not Kind.ROW:
-        message = f"Expression {name} is not of type ROW"
+        message = f"Expression {base} is not of type ROW"
         raise type_mismatch(message, compiler.position(node))
     matching = [index for index, field in enumerate(value.type.names) if field and field.lower() == name]
     if len(matching) != 1:

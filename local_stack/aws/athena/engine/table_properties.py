@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from local_stack.aws.athena.engine.errors import Position, QueryError, not_supported
-from local_stack.aws.athena.engine.session import Session
+from local_stack.aws.athena.engine.interface import Request
 
 _COMPRESSIONS = {"SNAPPY", "GZIP", "ZSTD", "UNCOMPRESSED", "NONE"}
 
@@ -24,7 +24,7 @@ class TableProperties:
     with_data: bool
 
 
-def read_properties(session: Session, node: exp.Expr | None) -> TableProperties:
+def read_properties(request: Request, node: exp.Expr | None) -> TableProperties:
     """Read the clause.
 
     Raises:
@@ -47,7 +47,7 @@ def read_properties(session: Session, node: exp.Expr | None) -> TableProperties:
     partitioning = given.pop("partitioning" if is_iceberg else "partitioned_by", [])
     if given:
         raise not_supported(f"the table property {sorted(given)[0]}", Position(1, 1))
-    default = f"{session.request.tables_location.rstrip('/')}/{session.request.query_id}"
+    default = f"{request.tables_location.rstrip('/')}/{request.query_id}"
     return TableProperties(
         is_iceberg=is_iceberg,
         location=str(location or default).rstrip("/") + "/",

@@ -117,7 +117,7 @@ def create_table_as_select(session: Session, cancellation: Cancellation) -> Outc
         raise QueryError(
             "TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists", Position(1, 1)
         )
-    properties = read_properties(session, node.args.get("properties"))
+    properties = read_properties(session.request, node.args.get("properties"))
     query = compile_query(session.statement, node.expression)
     columns = _new_columns(query, properties)
     rows = _rows(

@@ -82,6 +82,65 @@ def test_tables_are_dropped_with_their_files_left(athena: Athena):
     assert athena.failure("DROP TABLE dropped").startswith("TABLE_NOT_FOUND")
 
 
+def test_an_external_table_is_made_over_its_files(athena: Athena):
+    part = pa.table({"id": pa.array([1, 2]), "place": [{"latitude": 1.5, "longitude": 2.0}, None]})
+    athena.put_parquet("outside/dt=2026-06-10/part.parquet", part)
+    sql = f"""
+        -- as Athena's manual writes it
+        CREATE EXTERNAL TABLE IF NOT EXISTS outside (
+            ID bigint COMMENT 'number', place struct<latitude:double, longitude:double>)
+        COMMENT 'made elsewhere' PARTITIONED BY (dt string) STORED AS PARQUET
+        LOCATION '{athena.location}/outside/'
+        TBLPROPERTIES ('projection.enabled' = 'true', 'projection.dt.type' = 'enum',
+                       'projection.dt.values' = '2026-06-10')"""
+    athena.rows(sql)
+    assert athena.rows("SELECT id, place.latitude, dt FROM outside ORDER BY id") == [
+        ("1", "1.5", "2026-06-10"),
+        ("2", None, "2026-06-10"),
+    ]
+    table = athena.account.client("glue").get_table(DatabaseName=athena.database, Name="outside")["Table"]
+    assert table["StorageDescriptor"]["Columns"] == [
+        {"Name": "id", "Type": "bigint", "Comment": "number"},
+        {"Name": "place", "Type": "struct<latitude:double,longitude:double>"},
+    ]
+    assert table["Parameters"]["comment"] == "made elsewhere"
+    athena.rows(sql)
+    assert athena.failure(sql.replace("IF NOT EXISTS", "")).startswith("TABLE_ALREADY_EXISTS")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("CREATE TABLE bad (a int) {place}", "NOT_SUPPORTED: line 1:1: CREATE TABLE without EXTERNAL or AS"),
+        (
+            "CREATE EXTERNAL TABLE bad STORED AS PARQUET {place}",
+            "NOT_SUPPORTED: line 1:1: {what} without columns",
+        ),
+        (
+            "CREATE EXTERNAL TABLE bad (a int) STORED AS PARQUET",
+            "SYNTAX_ERROR: line 1:1: {what} needs a LOCATION",
+        ),
+        (
+            "CREATE EXTERNAL TABLE bad (a int) STORED AS ORC {place}",
+            "NOT_SUPPORTED: line 1:1: {what} with STORED",
+        ),
+        (
+            "CREATE EXTERNAL TABLE bad (a int) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' {place}",
+            "NOT_SUPPORTED: line 1:1: {what} with ROW FORMAT DELIMITED",
+        ),
+        (
+            "CREATE EXTERNAL TABLE bad (a interval) STORED AS PARQUET {place}",
+            "NOT_SUPPORTED: the column type interval",
+        ),
+        ("CREATE EXTERNAL TABLE bad (a int", "SYNTAX_ERROR: line 1:1"),
+    ],
+)
+def test_external_tables_that_cannot_be_made(athena: Athena, sql: str, message: str):
+    words = {"place": "LOCATION 's3://x/'", "what": "CREATE EXTERNAL TABLE"}
+    assert athena.failure(sql.format(**words)).startswith(message.format(**words))
+    assert ("bad",) not in athena.rows("SHOW TABLES")
+
+
 def test_databases(athena: Athena):
     athena.rows("CREATE DATABASE spare")
     athena.rows("CREATE SCHEMA IF NOT EXISTS spare")

@@ -232,7 +232,11 @@ FAILURES = [
         "SELECT 1 WHERE 1",
         "TYPE_MISMATCH: line 1:16: WHERE clause must evaluate to a boolean: actual type integer",
     ),
-    ("SELECT t.x.y FROM (VALUES 1) t (x)", "TYPE_MISMATCH: line 1:8: Expression y is not of type ROW"),
+    ("SELECT t.x.y FROM (VALUES 1) t (x)", "TYPE_MISMATCH: line 1:8: Expression t.x is not of type ROW"),
+    (
+        "SELECT x AS t FROM (VALUES 1) t (x) ORDER BY t.x",
+        "TYPE_MISMATCH: line 1:46: Expression t is not of type ROW",
+    ),
     ("SELECT * FROM (VALUES (1, 2)) t (a)", "MISMATCHED_COLUMN_ALIASES: line 1:"),
     ("SELECT *", "COLUMN_NOT_FOUND: line 1:8: SELECT * not allowed from relation that has no columns"),
     ("SELECT * FROM UNNEST(1)", "TYPE_MISMATCH: line 1:22: Cannot unnest type: integer"),

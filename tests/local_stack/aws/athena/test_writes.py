@@ -203,7 +203,7 @@ def test_insert_follows_a_projected_template(athena: Athena):
         ),
         (
             "CREATE EXTERNAL TABLE bad (a int) LOCATION 's3://x/'",
-            "NOT_SUPPORTED: line 1:1: the statement CREATE EXTERNAL",
+            "NOT_SUPPORTED: line 1:1: CREATE EXTERNAL TABLE of text files",
         ),
         ("CREATE TABLE bad AS SELECT nothing", "COLUMN_NOT_FOUND: line 1:28"),
     ],
