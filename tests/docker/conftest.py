@@ -29,7 +29,8 @@ def airflow_stack(docker_environment: dict[str, str]) -> Iterator[Stack]:
     """The stack of docker_airflow: its images built, nothing started yet."""
     ports = dict(zip(("AIRFLOW_PORT", "LOCAL_AWS_PORT", "WEATHER_PORT"), free_ports(3), strict=True))
     project = f"lakehouse-test-{os.getpid()}"
-    yield from _built(Stack(ROOT / "docker_airflow", project, docker_environment, ports))
+    # One service of each image: compose would build it anew for every other, out of the cache.
+    yield from _built(Stack(ROOT / "docker_airflow", project, docker_environment, ports), "secrets", "aws")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.docker_engine import ROOT
+from local_stack.account import DockerError
+from tests.support.docker_engine import ENGINE_TOOL_VARIABLE, ROOT, engine_environment
 
 AIRFLOW, NOTEBOOK = ROOT / "docker_airflow", ROOT / "docker_notebook"
 COMPOSE_FILES = [AIRFLOW / "compose.yaml", AIRFLOW / "services.yaml", NOTEBOOK / "compose.yaml"]
@@ -111,3 +113,40 @@ def test_every_port_is_on_loopback_and_can_be_moved(file: Path) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert len(ports) == {"services.yaml": 0}.get(file.name, 3 if file.parent == AIRFLOW else 1)
     assert all(re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port) for port in ports)
+
+
+FAKE_DOCKER = """#!/bin/sh
+case "$1" in info) echo / ;; *) echo 2.40.3 ;; esac
+"""
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_without_an_engine_the_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = program(tmp_path / "tool", "#!/bin/sh\nexit 1\n")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    for tool in (failing, tmp_path / "no-tool"):
+        monkeypatch.setenv(ENGINE_TOOL_VARIABLE, str(tool))
+        with pytest.raises(DockerError, match="Docker is not installed"):
+            engine_environment()
+
+
+def test_a_tool_may_start_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = program(tmp_path / "bin" / "docker", FAKE_DOCKER)
+    tool = program(
+        tmp_path / "tool",
+        f'#!/bin/sh\n[ "$1" = env ] && echo "export PATH={docker.parent}:$PATH DOCKER_HOST=unix:///none"\n'
+        '[ "$1" = env ] || [ "$1" = up ]\n',
+    )
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name in ("bash", "env"):
+        (plain / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(plain))
+    monkeypatch.setenv(ENGINE_TOOL_VARIABLE, str(tool))
+    assert engine_environment()["DOCKER_HOST"] == "unix:///none"
