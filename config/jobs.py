@@ -38,6 +38,11 @@ class Job:
 DEFAULT_OPEN_HOURS = 48
 """How long an hour's folder of bronze may get files: a day of stream retention, and a day of retries."""
 
+
+def _open_hours(settings: Settings) -> tuple[str, ...]:
+    return ("--open-hours", str(settings.profile.stream_retention_hours + 24))
+
+
 INGEST_JOB = Job(
     name="ingest_events",
     table="clickstream_events",
@@ -46,8 +51,7 @@ INGEST_JOB = Job(
     options=lambda settings: (
         "--conversion-errors",
         settings.conversion_errors_path,
-        "--open-hours",
-        str(settings.profile.stream_retention_hours + 24),
+        *_open_hours(settings),
     ),
 )
 
@@ -160,6 +164,7 @@ BACKFILL = Job(
     ),
     doc="Days of events computed anew from bronze, and their KPIs",
     time_limit_minutes=180,
+    options=_open_hours,
 )
 
 ERASE_SENSOR = Job(

@@ -1,7 +1,8 @@
 """What a cluster costs, estimated: list prices of machines, EMR's own included.
 
-On demand in eu-north-1, US dollars an hour; look them up anew before you rely on them:
-https://aws.amazon.com/ec2/pricing/on-demand/ and https://aws.amazon.com/emr/pricing/. Other regions
+US dollars an hour, on demand; look them up anew before you rely on them:
+https://aws.amazon.com/ec2/pricing/on-demand/ and https://aws.amazon.com/emr/pricing/. EC2's part is that of
+eu-north-1; EMR's is a quarter of EC2's in us-east-1, and may be a few per cent more elsewhere. Other regions
 and discounts differ. Disks, spot machines that joined under load, S3 requests and traffic are not in it.
 """
 

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from config.days import DayRange
 from config.jobs import BACKFILL, MAX_BACKFILL_DAYS
-from emr_jobs.edge.arguments import SourceHelp, job_parser, parse_with_folder
+from emr_jobs.edge.arguments import SourceHelp, add_open_hours_option, job_parser, parse_with_folder
 from emr_jobs.edge.command import run_command
 from emr_jobs.edge.kpi_changes import EventChanges, TableChanges, kpi_changes
 from emr_jobs.edge.kpis import KPIS, table_name, update_all
@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--last-day", type=day, required=True, metavar="YYYY-MM-DD", help="last day of events, UTC"
     )
+    add_open_hours_option(parser)
     parser.add_argument("--apply", action="store_true", help="change it (default: only show what would)")
     return parser
 
@@ -115,25 +116,25 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     lake = SilverLake(spark, Delivery(options.source), tables, now or datetime.now(UTC))
     wanted = DayRange(options.first_day, options.last_day)
     if not options.apply:
-        return _show(lake, wanted, options.database)
-    report = start_over(lambda: _apply(lake, wanted))
+        return _show(lake, wanted, options)
+    report = start_over(lambda: _apply(lake, wanted, options.open_hours))
     work = update_all(spark, options.table, options.database, options.warehouse)
     return replace(report, work=work)
 
 
-def _apply(lake: SilverLake, wanted: DayRange) -> BackfillReport:
+def _apply(lake: SilverLake, wanted: DayRange, open_hours: int) -> BackfillReport:
     ledger = lake.settle(lake.look())
-    with planned(lake, wanted, ledger) as plan:
+    with planned(lake, wanted, ledger, open_hours) as plan:
         publish_backfill(lake, plan)
         return _report(plan, is_applied=True)
 
 
-def _show(lake: SilverLake, wanted: DayRange, database: str) -> BackfillReport:
+def _show(lake: SilverLake, wanted: DayRange, options: argparse.Namespace) -> BackfillReport:
     ledger = lake.look()
     if not ledger.is_settled:
         raise LakeError(f"A run of {lake.name} was cut short: ingest_events has to run first")
-    with planned(lake, wanted, ledger) as plan:
-        return _report(plan, tuple(_kpi_changes(lake, plan, database)) if plan.days else ())
+    with planned(lake, wanted, ledger, options.open_hours) as plan:
+        return _report(plan, tuple(_kpi_changes(lake, plan, options.database)) if plan.days else ())
 
 
 def _kpi_changes(lake: SilverLake, plan: Backfill, database: str) -> Iterator[TableChanges]:

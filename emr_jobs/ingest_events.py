@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from config.jobs import DEFAULT_OPEN_HOURS, JOBS
+from config.jobs import JOBS
 from emr_jobs.edge.arguments import (
     SourceHelp,
     add_conversion_errors_option,
+    add_open_hours_option,
     job_parser,
     parse_with_folder,
 )
@@ -40,20 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = job_parser(JOB, _SOURCE)
     add_conversion_errors_option(parser)
-    parser.add_argument(
-        "--open-hours",
-        type=_hours,
-        default=DEFAULT_OPEN_HOURS,
-        help="an hour may get files for so long: the stream's retention and a day (default: %(default)s)",
-    )
+    add_open_hours_option(parser)
     return parser
-
-
-def _hours(text: str) -> int:
-    hours = int(text)
-    if hours < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of hours")
-    return hours
 
 
 def main(argv: Sequence[str] | None = None) -> int:

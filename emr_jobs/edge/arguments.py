@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config import names
-from config.jobs import Job
+from config.jobs import DEFAULT_OPEN_HOURS, Job
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
 """Glue's database and table names, as far as Athena and Spark read them without quotes."""
@@ -147,6 +147,23 @@ def job_parser(job: Job, source: SourceHelp = EVENTS) -> argparse.ArgumentParser
         help="root folder of the Iceberg tables",
     )
     return parser
+
+
+def add_open_hours_option(parser: argparse.ArgumentParser) -> None:
+    """How long files may still come into an hour's folder of bronze."""
+    parser.add_argument(
+        "--open-hours",
+        type=_hours,
+        default=DEFAULT_OPEN_HOURS,
+        help="an hour may get files for so long: the stream's retention and a day (default: %(default)s)",
+    )
+
+
+def _hours(text: str) -> int:
+    hours = int(text)
+    if hours < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of hours")
+    return hours
 
 
 def add_conversion_errors_option(parser: argparse.ArgumentParser) -> None:

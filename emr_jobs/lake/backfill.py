@@ -86,14 +86,16 @@ class Backfill:
 
 
 @contextmanager
-def planned(lake: SilverLake, wanted: DayRange, ledger: Ledger) -> Iterator[Backfill]:
+def planned(lake: SilverLake, wanted: DayRange, ledger: Ledger, open_hours: int) -> Iterator[Backfill]:
     """What a backfill of some days is to change, given the ledger of the last look.
+
+    For ``open_hours`` after its end an hour may still get files.
 
     Raises:
         LakeError: these days cannot be computed anew; the message says why.
     """
     _require_partitions(lake)
-    _require_closed(wanted, ledger)
+    _require_closed(wanted, ledger, lake.now - timedelta(hours=open_hours))
     with ExitStack() as cached:
         start = max(f"{wanted.first - A_DAY}", Retained.of(*lake.properties()).since)
         known = cached.enter_context(persisted(lake.rows.where(within_days(wanted.days))))
@@ -161,12 +163,13 @@ def _require_partitions(lake: SilverLake) -> None:
         raise LakeError(f"{lake.name}: {history.obstacle}, so that no day of it can be replaced on its own")
 
 
-def _require_closed(wanted: DayRange, ledger: Ledger) -> None:
-    """Refuse days into whose own hours files may still come."""
-    if not ledger.closed or f"{wanted.last}" >= ledger.closed[:10]:
+def _require_closed(wanted: DayRange, ledger: Ledger, over: datetime) -> None:
+    """Refuse days into whose own hours files may still come: those that were not ``over``."""
+    closed = max(ledger.closed[:10], f"{over.astimezone(UTC):%Y-%m-%d}") if ledger.closed else ""
+    if f"{wanted.last}" >= closed:
         raise LakeError(
             f"{wanted.last} is still being written: files may arrive until its hours are closed; "
-            f"days before {ledger.closed[:10] or 'the first ingest'} are"
+            f"days before {closed or 'the first ingest'} are"
         )
 
 

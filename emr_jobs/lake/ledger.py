@@ -109,9 +109,14 @@ class Ledger:
     def closing(self, now: datetime, open_hours: int) -> Ledger:
         """The ledger once all is in that was listed at ``now``.
 
-        ``open_hours`` is how long after its end an hour may still get files.
+        ``open_hours`` is how long after its end an hour may still get files. Seen from the newest file where
+        that is earlier: a cluster's clock that is ahead must not close an hour that still gets files.
         """
-        closed = max(self.closed, f"{now.astimezone(UTC) - timedelta(hours=open_hours):%Y-%m-%dT%H}")
+        newest = max((hour_of(file) or "" for file in self.taken), default="")
+        if not newest:
+            return self
+        seen = min(now.astimezone(UTC), datetime.fromisoformat(f"{newest}:00+00:00"))
+        closed = max(self.closed, f"{seen - timedelta(hours=open_hours):%Y-%m-%dT%H}")
         kept = frozenset(file for file in self.taken if (hour_of(file) or "") >= closed)
         return replace(self, closed=closed, taken=kept)
 

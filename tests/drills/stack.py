@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -22,18 +23,25 @@ import psutil
 from rich.console import Console
 
 from config import names
+from config.project_config import Settings
 from config.run_tables import CLUSTER
 from lakehouse.clusters import UNENDED_STATES
 from local_stack.airflow_server import AirflowApi
 from local_stack.aws.faults import FAULTS_PATH
-from local_stack.environment import enter
+from local_stack.environment import BUFFERING_SECONDS, enter
 from local_stack.quickstart import QuickStart, parse_arguments
 from local_stack.roles import role_variables
 from local_stack.supervisor import MARK, Service, StackError
+from ops.athena import run_query
+from ops.reconcile import Reconciliation
 
-WAIT_SECONDS = 600
-JOBS = ["ingest_events", "kpi_event_geo", "reconcile"]
-"""Enough to see that every event is counted once; the other jobs work in the same way."""
+WAIT_SECONDS = 900
+
+INGEST = ("ingest_events",)
+"""What most drills disturb; the account from outside follows each."""
+
+ALL_EVENTS = (*INGEST, "kpi_sensor_health", "kpi_event_geo", "reconcile")
+"""What counts every event, record by record, up to the KPI tables."""
 
 
 @dataclass
@@ -41,7 +49,6 @@ class DrillStack:
     """A running stack below ``state_dir``, on ports of its own (see ``local_stack.ports``)."""
 
     state_dir: Path
-    killed: dict[str, Service] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.quick = QuickStart(parse_arguments(["--state", str(self.state_dir)]), Console(stderr=True))
@@ -79,21 +86,46 @@ class DrillStack:
         found = self.quick.airflow.services(role_variables(names.AIRFLOW_ROLE))
         return {service.name.removeprefix("airflow-"): service for service in found}
 
+    @property
+    def settings(self) -> Settings:
+        """The stack's settings."""
+        return Settings.from_mapping(os.environ)
+
     def client(self, service: str) -> Any:
         """A client of an administrator."""
         return boto3.client(service)
 
-    def processes(self, *words: str) -> list[psutil.Process]:
-        """The stack's processes whose command line has all these words."""
-        found = []
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Rows of a query through Athena."""
+        return run_query(self.client("athena"), sql, database=self.settings.glue_database).rows
+
+    def step_processes(self, *words: str) -> list[psutil.Process]:
+        """Processes of the clusters' steps whose command line has all these words."""
+        nodes, found = str(self._nodes), []
         for process in psutil.process_iter():
             try:
-                is_ours = process.environ().get(MARK) == str(self.quick.state_dir)
+                is_ours = process.environ().get("HOME", "").startswith(nodes)
                 if is_ours and all(word in " ".join(process.cmdline()) for word in words):
                     found.append(process)
             except psutil.Error:
                 continue
         return found
+
+    @property
+    def _nodes(self) -> Path:
+        return self.quick.state_dir / "aws" / "emr"
+
+    def wait_for_node(self, *files: str) -> Path:
+        """The folder of the one live cluster's node, once it has these files."""
+        found: list[Path] = []
+
+        def is_there() -> bool:
+            nodes = [self._nodes / cluster for cluster in self.live_clusters()]
+            found[:] = [node for node in nodes if all(any(node.glob(file)) for file in files)]
+            return len(found) == 1
+
+        self.wait_until(is_there, f"a cluster has {files}")
+        return found[0]
 
     def kill_and_restart(self, name: str, seconds_down: float = 5.0) -> None:
         """SIGKILL one of Airflow's processes with its children; start it again a little later."""
@@ -107,7 +139,7 @@ class DrillStack:
 
     @contextmanager
     def faults(self, *ordered: dict[str, Any]) -> Iterator[None]:
-        """Requests to the emulated AWS that are refused meanwhile."""
+        """Requests to the emulated AWS that are refused or held meanwhile."""
         httpx.post(self.aws_url + FAULTS_PATH, json=list(ordered)).raise_for_status()
         try:
             yield
@@ -116,31 +148,57 @@ class DrillStack:
 
     def faults_left(self) -> int:
         """How many of the ordered faults still wait."""
-        left: int = httpx.post(self.aws_url + FAULTS_PATH, json=[]).json()["waiting"]
-        return left
+        return self._fault_counts()["waiting"]
 
-    def produce(self, count: int, rate: str = "max") -> subprocess.Popen[str]:
+    def requests_held(self) -> int:
+        """How many requests are held at the moment."""
+        return self._fault_counts()["held"]
+
+    def _fault_counts(self) -> dict[str, int]:
+        counts: dict[str, int] = httpx.post(self.aws_url + FAULTS_PATH, json=[]).json()
+        return counts
+
+    def produce(self, count: int, *options: str, rate: str = "max") -> subprocess.Popen[str]:
         """Start a producer in its role."""
         pace = ["--unpaced"] if rate == "max" else []
-        command = ["--count", str(count), "--rate", rate, "--duplicates", "0.02", "--late", "0.02", *pace]
+        command = ["--count", str(count), "--rate", rate, *pace, *options]
         return self._module("kinesis.producer", *command, role=names.PRODUCER_ROLE)
 
-    def produced(self, count: int) -> None:
-        """Send events, to the end."""
-        self.require(self.produce(count))
+    def send(self, count: int, *options: str) -> None:
+        """Send events, to the end, and wait for their delivery."""
+        self.require(self.produce(count, *options))
+        self.wait_for_delivery()
 
     def wait_for_delivery(self) -> None:
-        """Until everything acknowledged is in bronze or among the failures."""
+        """Until everything acknowledged is in bronze or among the failures, and nothing more comes.
+
+        The totals alone do not tell: records that no manifest attests, or that came twice, count as well.
+        """
         self.require(self._module("ops.reconcile", "--wait-for-delivery", role=names.ANALYST_ROLE))
+        quiet = float(BUFFERING_SECONDS) + 3
+        seen, since = self._delivered(), time.monotonic()
+        while time.monotonic() - since < quiet:
+            time.sleep(1)
+            if (now := self._delivered()) != seen:
+                seen, since = now, time.monotonic()
 
-    def reconciles(self) -> bool:
-        """Whether every record is accounted for, asked from outside."""
-        done = self._module("ops.reconcile", role=names.ANALYST_ROLE)
-        done.communicate(timeout=WAIT_SECONDS)
-        return done.returncode == 0
+    def _delivered(self) -> int:
+        """How many objects Firehose has written."""
+        pages = self.client("s3").get_paginator("list_objects_v2")
+        bucket, prefix = os.environ["BRONZE_BUCKET"], "clickstream"
+        return sum(len(page.get("Contents", [])) for page in pages.paginate(Bucket=bucket, Prefix=prefix))
 
-    def require(self, process: subprocess.Popen[str]) -> None:
-        """Wait for a process to succeed.
+    def undelivered(self) -> int:
+        """Acknowledged records that are nowhere."""
+        return Reconciliation(boto3.session.Session(), self.settings).account()[0].undelivered
+
+    def differences(self) -> list[str]:
+        """What does not add up between the stream, bronze, silver and quarantine, asked from outside."""
+        account, _ = Reconciliation(boto3.session.Session(), self.settings).account()
+        return [str(each) for each in account.differences if not each.name.startswith("miscounted_")]
+
+    def require(self, process: subprocess.Popen[str]) -> str:
+        """Wait for a process to succeed; returns what it said.
 
         Raises:
             StackError: it failed; with what it said.
@@ -148,6 +206,15 @@ class DrillStack:
         said, _ = process.communicate(timeout=WAIT_SECONDS)
         if process.returncode:
             raise StackError(f"{process.args} failed:\n{said[-3000:]}")
+        return said
+
+    def reconcile(self) -> str:
+        """The whole account, as a user asks for it.
+
+        Raises:
+            StackError: it does not add up.
+        """
+        return self.require(self._module("ops.reconcile", role=names.ANALYST_ROLE))
 
     def _module(self, module: str, *arguments: str, role: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -158,9 +225,20 @@ class DrillStack:
             text=True,
         )
 
-    def trigger(self, conf: Mapping[str, object] | None = None, dag_id: str = names.DAG_ID) -> str:
+    def trigger(self, jobs: Sequence[str] = INGEST, dag_id: str = names.DAG_ID, **params: object) -> str:
         """Start a run."""
-        return self.api.trigger(dag_id, {"jobs": JOBS} if conf is None else conf)
+        self.wait_until(lambda: self.api.dag_is_ready(dag_id), f"{dag_id} can be triggered")
+        return self.api.trigger(dag_id, {"jobs": list(jobs), **params} if jobs else params)
+
+    def require_green(self, run_id: str, dag_id: str = names.DAG_ID) -> None:
+        """Wait for a run to succeed.
+
+        Raises:
+            StackError: it ended otherwise.
+        """
+        state = self.wait_for_run(run_id, dag_id)
+        if state != "success":
+            raise StackError(f"run {run_id} ended {state}")
 
     def task_state(self, run_id: str, task_id: str) -> str:
         """State of a task; while Airflow is down, none."""
@@ -190,20 +268,22 @@ class DrillStack:
         """How a run ended."""
         return self.api.follow(dag_id, run_id, lambda *_: None, lambda: None, timeout_seconds=WAIT_SECONDS)
 
-    def clear(self, run_id: str, tasks: Sequence[str]) -> None:
-        """Clear tasks of a run with what follows them, as a user does after mending the cause."""
+    def clear(self, run_id: str, task_id: str) -> None:
+        """Clear a task of a run with what follows it, as a user does after mending the cause."""
         answer = self.api._client.post(
             f"/api/v2/dags/{names.DAG_ID}/clearTaskInstances",
             json={
                 "dry_run": False,
                 "dag_run_id": run_id,
-                "task_ids": list(tasks),
+                "task_ids": [task_id],
                 "include_downstream": True,
                 "only_failed": False,
                 "reset_dag_runs": True,
             },
         )
         answer.raise_for_status()
+        path = f"dags/{names.DAG_ID}/dagRuns/{run_id}"
+        self.wait_until(lambda: self.api.get(path)["state"] == "running", "the run runs again")
 
     def live_clusters(self) -> list[str]:
         """Ids of the clusters that have not ended."""
@@ -220,6 +300,14 @@ class DrillStack:
         """Attempts of steps after their first, in the run's own record."""
         parts = self.said_by_run(run_id, "record_run")["parts"]
         return sum(part["retries"] for part in parts if part["part"] != CLUSTER)
+
+    def published(self, table: str) -> int | None:
+        """The snapshot that readers of an Iceberg table see now; None before the first."""
+        found = self.client("glue").get_table(DatabaseName=self.settings.glue_database, Name=table)
+        place = urlsplit(found["Table"]["Parameters"]["metadata_location"])
+        body = self.client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"]
+        main = json.load(body).get("refs", {}).get("main")
+        return int(main["snapshot-id"]) if main else None
 
     def pause_aws(self, seconds: float) -> None:
         """SIGSTOP for some time."""

@@ -200,7 +200,7 @@ def test_the_ledger_forgets_what_can_no_longer_change(lake: Lake) -> None:
     ingest(lake)
 
     known = ledger(lake)
-    assert known.closed == "2026-05-31T03"
+    assert known.closed == "2026-05-30T12"
     assert [file.rpartition("/")[2] for file in known.taken] == ["a.parquet"]
     assert ingest(lake) == IngestReport()
 

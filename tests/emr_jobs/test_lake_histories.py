@@ -70,7 +70,7 @@ class History:
         """One or two files in the open hours, named so that names do not follow the order of arrival."""
         for _ in range(self.random.randint(1, 2)):
             self.files += 1
-            hour = self.random.randint(8, 23)
+            hour = self.random.randint(16, 23)
             name = f"{self.random.randint(10, 99)}-{self.files}"
             rows = [self._some_event() for _ in range(self.random.randint(1, 6))]
             self.lake.deliver(f"dt=2026-06-01/hour={hour:02d}/{name}.parquet", *rows)
@@ -89,7 +89,7 @@ class History:
     def ingest(self) -> None:
         """Run the first job, each time a second later."""
         self.seconds += 1
-        arguments = [*self.lake.arguments(EVENTS), "--open-hours", "20"]
+        arguments = [*self.lake.arguments(EVENTS), "--open-hours", "8"]
         options = ingest_events.build_parser().parse_args(arguments)
         ingest_events.run(self.lake.spark, options, NOW + timedelta(seconds=self.seconds))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,18 +24,34 @@ def after(ledger: Ledger, files: list[str], duplicates: dict[str, int], open_hou
 
 
 def test_only_open_hours_and_only_what_is_not_in_is_new() -> None:
-    ledger = after(Ledger(), [file(1, 6), file(3, 4)], {}, open_hours=48)
+    ledger = after(Ledger(), [file(1, 6), file(3, 5)], {}, open_hours=48)
 
     assert ledger.closed == "2026-06-01T05"
-    listed = [file(1, 4), file(1, 5), file(1, 6), file(3, 4), file(3, 4, "late")]
-    assert ledger.new_files(listed) == [file(1, 5), file(3, 4, "late")]
+    listed = [file(1, 4), file(1, 5), file(1, 6), file(3, 5), file(3, 5, "late")]
+    assert ledger.new_files(listed) == [file(1, 5), file(3, 5, "late")]
 
 
 def test_hours_close_and_never_open_again() -> None:
-    ledger = after(Ledger(), [file(1, 6)], {}, open_hours=24)
-    assert (ledger.closed, ledger.taken) == ("2026-06-02T05", frozenset())
+    ledger = after(Ledger(), [file(1, 6), file(3, 5)], {}, open_hours=24)
+    assert (ledger.closed, ledger.taken) == ("2026-06-02T05", frozenset({file(3, 5)}))
 
     assert after(ledger, [], {}, open_hours=48).closed == "2026-06-02T05"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=400)])
+def test_a_clock_that_is_ahead_closes_no_hour_that_still_gets_files(ahead: timedelta) -> None:
+    commit = Commit(files=frozenset({file(3, 5)}))
+
+    ledger = Ledger().noting(commit).closing(NOW + ahead, open_hours=24)
+
+    assert ledger.closed == "2026-06-02T05"
+    assert ledger.new_files([file(3, 5), file(3, 5, "late")]) == [file(3, 5, "late")]
+
+
+def test_a_file_from_the_future_closes_no_hour_either() -> None:
+    commit = Commit(files=frozenset({file(29, 5)}))
+
+    assert Ledger().noting(commit).closing(NOW, open_hours=24).closed == "2026-06-02T05"
 
 
 def test_what_a_rollback_took_out_is_owed_until_it_is_in_again() -> None:

@@ -16,7 +16,7 @@ from moto.glue.models import glue_backends
 from moto.kinesis.models import kinesis_backends
 from moto.s3.models import s3_backends
 
-from local_stack.aws import metrics
+from local_stack.aws import faults, metrics
 from local_stack.aws.firehose import prefixes, rights
 from local_stack.aws.firehose.buffer import Buffer, DeliveryProgress
 from local_stack.aws.firehose.conversion import RecordConverter
@@ -30,6 +30,15 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 30.0
+
+
+KILL = "Kill"
+"""Operation of a fault for service firehose, its path in the delivery stream's name: it dies when its
+objects are written, but not noted as delivered."""
+
+
+class KilledError(RuntimeError):
+    """A drill has killed the delivery."""
 
 
 class DeliveryError(RuntimeError):
@@ -86,6 +95,11 @@ class Delivery:
         """Begin to deliver."""
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works; a killed one does not, and another has to go on from its last note."""
+        return self._thread.is_alive()
+
     def abandon(self) -> None:
         """End without delivering what is buffered: the delivery stream was deleted."""
         self._is_abandoned = True
@@ -104,6 +118,9 @@ class Delivery:
                 retry_seconds = FIRST_RETRY_SECONDS
                 if not has_more:
                     self._stop.wait(POLL_SECONDS)
+            except KilledError:
+                log.warning("%s: killed", self.stream.delivery_stream_name)
+                return
             except Exception as error:
                 self._report(error)
                 self._stop.wait(retry_seconds)
@@ -157,6 +174,8 @@ class Delivery:
             rights.require(self.stream, destination.role, rights.putting(first.bucket, first.key))
             _write(first)
             del self._prepared.puts[0]
+        if faults.ORDERS.take("firehose", KILL, self.stream.delivery_stream_name):
+            raise KilledError
         buffer.advance(self.progress)
         if not self.stream.source:
             self.progress.inbox.discard(self.progress.positions[self.progress.inbox.uid])

@@ -16,7 +16,7 @@ STOP_SECONDS = 30.0
 
 
 class FirehoseWorker:
-    """Starts a delivery when a delivery stream appears and ends it when the stream is deleted."""
+    """Starts a delivery when a delivery stream appears, or has lost its own; ends it with the stream."""
 
     def __init__(self) -> None:
         self._deliveries: dict[int, Delivery] = {}
@@ -50,6 +50,8 @@ class FirehoseWorker:
         }
         for identity in self._deliveries.keys() - present.keys():
             self._deliveries.pop(identity).abandon()
+        for identity in [one for one, delivery in self._deliveries.items() if not delivery.is_alive]:
+            del self._deliveries[identity]
         for identity in present.keys() - self._deliveries.keys():
             delivery = Delivery(*present[identity])
             self._deliveries[identity] = delivery

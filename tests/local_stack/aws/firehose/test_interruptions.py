@@ -1,12 +1,15 @@
-"""Nothing is lost or delivered twice when something is missing, changed or restarted."""
+"""Nothing is lost, nor delivered twice without need, when something is missing, changed, killed or restarted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 
+from local_stack.aws.faults import FAULTS_PATH
+from local_stack.aws.firehose.delivery import KILL
 from tests.support.emulated_aws import run_emulated_aws
 from tests.support.firehose_lake import Lake, event, wait_for
 
@@ -41,6 +44,16 @@ def test_a_delivery_that_cannot_work_stops_no_other(lake: Lake) -> None:
     lake.create()
     lake.put([event()])
     wait_for(lambda: lake.settled(1))
+
+
+def test_a_killed_delivery_goes_on_from_its_last_note(lake: Lake) -> None:
+    lake.create()
+    faults = lake.aws.endpoint + FAULTS_PATH
+    order = {"service": "firehose", "operation": KILL, "path": lake.name, "remaining": 2}
+    httpx.post(faults, json=[order]).raise_for_status()
+    lake.put(event(uuid=f"{number}") for number in range(10))
+    wait_for(lambda: httpx.post(faults, json=[]).json()["waiting"] == 0 and lake.settled(30))
+    assert Counter(row["uuid"] for row in lake.rows()) == {f"{number}": 3 for number in range(10)}
 
 
 def test_resharding_loses_nothing_and_delivers_nothing_twice(lake: Lake) -> None:
