@@ -12,7 +12,6 @@ One JSON object a line; the last one has the ratios 365 / 30 (aim: at most 1.2).
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
@@ -31,10 +30,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from benchmarks.harness import benchmark_parser, spark_session
 from config import names
 from emr_jobs import kpi_event_geo, kpi_sensor_health, kpi_temp_humidity
 from emr_jobs.edge.kpi import parse_arguments, run
-from emr_jobs.lake.session import SESSION_SETTINGS
 from local_stack.spark.install import ensure_runtime
 from local_stack.spark.runtime import catalog_settings, endpoint_settings
 from tests.support.emulated_aws import run_emulated_aws
@@ -78,11 +77,7 @@ class Door:
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_incremental",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("incremental", __doc__)
     parser.add_argument("--events-a-day", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -190,20 +185,11 @@ def session(folder: Path, door: Door) -> Iterator[SparkSession]:
         os.environ.update(aws.environment)
         settings = {
             **ensure_runtime().driver_settings(scratch=folder),
-            "spark.ui.showConsoleProgress": "false",
-            **SESSION_SETTINGS,
             **catalog_settings(f"s3://{BUCKET}/"),
             **endpoint_settings(endpoint, aws.region),
         }
-        builder = SparkSession.builder.appName("benchmark")
-        for key, value in settings.items():
-            builder = builder.config(key, value)
-        spark = builder.getOrCreate()
-        spark.sparkContext.setLogLevel("ERROR")
-        try:
+        with spark_session(settings) as spark:
             yield spark
-        finally:
-            spark.stop()
 
 
 @contextmanager

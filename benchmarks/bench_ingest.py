@@ -11,25 +11,23 @@ One JSON object a line; the last one has the ratio of the medians (aim: at most 
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import names
+from benchmarks.harness import benchmark_parser, folder_catalog, spark_session
 from config.tables import SILVER
 from emr_jobs import ingest_events
 from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.event_tables import EventTables
-from emr_jobs.lake.session import SESSION_SETTINGS
 from emr_jobs.lake.tables import ensure_table, qualified_name
 from local_stack.spark.install import ensure_runtime
 
@@ -45,11 +43,7 @@ Work = Callable[[SparkSession, Path, Path, str], None]
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_ingest",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("ingest", __doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
@@ -119,27 +113,10 @@ def read_and_append(spark: SparkSession, bronze: Path, warehouse: Path, database
     rows.withColumns(columns).select(*SILVER.column_names).writeTo(name).append()
 
 
-@contextmanager
-def session(folder: Path) -> Iterator[SparkSession]:
+def session(folder: Path) -> AbstractContextManager[SparkSession]:
     """A job's session, with its catalog in a folder."""
-    catalog = f"spark.sql.catalog.{names.SPARK_CATALOG}"
-    settings = {
-        **ensure_runtime().driver_settings(scratch=folder),
-        "spark.ui.showConsoleProgress": "false",
-        **SESSION_SETTINGS,
-        catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.type": "hadoop",
-        f"{catalog}.warehouse": str(folder / "warehouse"),
-    }
-    builder = SparkSession.builder.appName("benchmark")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    try:
-        yield spark
-    finally:
-        spark.stop()
+    settings = ensure_runtime().driver_settings(scratch=folder)
+    return spark_session({**settings, **folder_catalog(folder / "warehouse")})
 
 
 def report(case: str, figures: dict[str, float]) -> None:

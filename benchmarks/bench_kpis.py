@@ -13,22 +13,21 @@ One JSON object a line; ``ratio`` is spark / duckdb, each the median of the roun
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
 from pyspark.sql import SparkSession
 
+from benchmarks.harness import benchmark_parser, folder_catalog, spark_session
 from config import names
 from emr_jobs import kpi_event_geo, kpi_sensor_health, kpi_temp_humidity
 from emr_jobs.edge.kpi import KpiJob, parse_arguments, run
-from emr_jobs.lake.session import SESSION_SETTINGS
 from local_stack.spark.install import ensure_runtime
 from tests.support.event_truth import QUERIES, event_query
 
@@ -61,11 +60,7 @@ EVENTS = f"""
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_kpis",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("kpis", __doc__)
     parser.add_argument("--events", type=int, nargs="+", default=[2_000_000, AIM_EVENTS])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -148,29 +143,14 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-@contextmanager
-def session(warehouse: Path) -> Iterator[SparkSession]:
+def session(warehouse: Path) -> AbstractContextManager[SparkSession]:
     """A job's session, with a catalog in a folder and the JVM's full compiler, as on a cluster."""
-    catalog = f"spark.sql.catalog.{names.SPARK_CATALOG}"
     settings = {
         **ensure_runtime().driver_settings(),
         "spark.driver.memory": MEMORY,
         "spark.driver.defaultJavaOptions": "-Duser.timezone=UTC",
-        "spark.ui.showConsoleProgress": "false",
-        **SESSION_SETTINGS,
-        catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.type": "hadoop",
-        f"{catalog}.warehouse": str(warehouse),
     }
-    builder = SparkSession.builder.appName("benchmark")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    try:
-        yield spark
-    finally:
-        spark.stop()
+    return spark_session({**settings, **folder_catalog(warehouse)})
 
 
 if __name__ == "__main__":

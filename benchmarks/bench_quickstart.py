@@ -11,7 +11,6 @@ One JSON object a line; aims: ``seconds`` under 150 on 2 cores, ``peak_gigabytes
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import socket
@@ -22,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.harness import benchmark_parser
+
 ROOT = Path(__file__).resolve().parents[1]
 AIM_SECONDS = 150
 AIM_GIGABYTES = 6
@@ -31,11 +32,7 @@ SAMPLE_SECONDS = 0.5
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_quickstart",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser("quickstart", __doc__)
     parser.add_argument("--rounds", type=int, default=2)
     with tempfile.TemporaryDirectory(prefix="bench-quickstart-") as name:
         state = Path(name)

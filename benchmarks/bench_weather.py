@@ -14,7 +14,6 @@ seconds of the transform.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -31,6 +30,7 @@ from typing import Any
 import boto3
 import httpx
 
+from benchmarks.harness import benchmark_parser
 from config.weather import RAW_PREFIX, WeatherSettings
 from emr_jobs.edge.weather import Landing
 from emr_jobs.weather.documents import open_documents
@@ -96,11 +96,7 @@ class Platform:
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_weather",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    benchmark_parser("weather", __doc__).parse_args()
     with platform() as here:
         today = datetime.now(UTC).date()
         last = today - timedelta(days=ARCHIVE_LAG_DAYS)

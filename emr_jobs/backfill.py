@@ -15,12 +15,13 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
+from config.days import DayRange
 from config.jobs import BACKFILL, MAX_BACKFILL_DAYS
 from emr_jobs.edge.arguments import SourceHelp, job_parser, parse_with_folder
 from emr_jobs.edge.command import run_command
 from emr_jobs.edge.kpi_changes import EventChanges, TableChanges, kpi_changes
 from emr_jobs.edge.kpis import KPIS, table_name, update_all
-from emr_jobs.lake.backfill import Backfill, DayChange, DayRange, planned, publish_backfill
+from emr_jobs.lake.backfill import Backfill, DayChange, planned, publish_backfill
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.history import EventHistory

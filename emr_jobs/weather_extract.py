@@ -7,25 +7,18 @@ and not used. Runs without a Spark session.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
 from config.jobs import JOBS
-from config.weather import WeatherSettings
 from emr_jobs.edge.arguments import SourceHelp, job_parser
-from emr_jobs.edge.logs import log_to_stderr
 from emr_jobs.edge.weather import (
-    Landing,
     add_bookkeeping_options,
     add_range_options,
     add_service_options,
-    wish_of,
+    run_extract_command,
 )
 from emr_jobs.weather.extract import ExtractError
-from emr_jobs.weather.planner import RangeError
-
-log = logging.getLogger("weather_extract")
 
 _SOURCE = SourceHelp(
     behaviour="Asks only for what is missing, lands a day's file whole or not at all.",
@@ -45,26 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fetch, say what was done as one JSON line on stdout, and return the exit status."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    log_to_stderr()
-    try:
-        landing = Landing.open(options.source, options.region, options.checkpoint_store)
-    except ValueError as error:
-        parser.error(str(error))
-    settings = WeatherSettings(options.api_url, options.api_key_parameter)
-    extract = landing.extract(settings, landing.budget())
-    try:
-        report = extract.run(wish_of(options))
-    except RangeError as error:
-        parser.error(str(error))
-    except ExtractError as error:
-        log.error("%s", error)
-        return 1
-    finally:
-        extract.client.close()
-    sys.stdout.write(report.as_json() + "\n")
-    return 0
+    return run_extract_command(
+        build_parser(), argv, lambda extract, budget, wish: extract.run(wish), ExtractError
+    )
 
 
 if __name__ == "__main__":

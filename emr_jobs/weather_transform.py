@@ -22,9 +22,10 @@ from config.tables import TABLES
 from config.weather import PROCESSING_VERSION, QUALITY_RULES, QualityRules
 from emr_jobs.edge.arguments import SourceHelp, job_parser
 from emr_jobs.edge.command import run_command
-from emr_jobs.edge.weather import Landing, add_bookkeeping_options
+from emr_jobs.edge.weather import Landing, add_bookkeeping_options, open_landing
 from emr_jobs.lake.days import replace_days, with_stamp
 from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.metrics import record_metrics
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.tables import ensure_table, qualified_name
@@ -102,10 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Transform, say what was done as one JSON line on stdout, and return the exit status."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    try:
-        landing = Landing.open(options.source, options.region, options.checkpoint_store)
-    except ValueError as error:
-        parser.error(str(error))
+    landing = open_landing(parser, options)
     run_id = options.run_id or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     run = Run(options.database, options.table, run_id, options.all)
     return run_command(
@@ -140,8 +138,8 @@ def _transform_once(spark: SparkSession, landing: Landing, run: Run) -> Transfor
 
 
 def _transform_days(spark: SparkSession, landing: Landing, run: Run, days: list[date]) -> TransformReport:
-    weather = to_weather(read_raw_weather(spark, landing.path, days), GRID, run.rules).persist()
-    try:
+    raw = read_raw_weather(spark, landing.path, days)
+    with persisted(to_weather(raw, GRID, run.rules)) as weather:
         metrics = measure_weather(weather, run.rules)
         log.info("%s", quality_line(metrics))
         record_metrics(spark, run.database, run.run_id, run.table, metrics)
@@ -151,8 +149,6 @@ def _transform_days(spark: SparkSession, landing: Landing, run: Run, days: list[
             run.daily: replace_days(spark, run.daily, stamped, DAILY, "dt", days),
             run.region: replace_days(spark, run.region, to_weather_region(weather), REGION, "dt", days),
         }
-    finally:
-        weather.unpersist()
     return TransformReport(run.run_id, len(days), {metric.name: metric.value for metric in metrics}, changed)
 
 

@@ -23,6 +23,7 @@ import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from local_stack.supervisor import Service, StackError, log_tail
+from ops.airflow_api import AirflowClient
 
 USER, PASSWORD = "admin", "admin"
 
@@ -131,18 +132,11 @@ class AirflowServer:
         ]
 
 
-class AirflowApi:
-    """Airflow's REST API, logged in as ``admin``."""
+class AirflowApi(AirflowClient):
+    """Airflow's REST API, for its user ``admin``."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self._client = httpx.Client(base_url=url, timeout=30)
-
-    def log_in(self) -> None:
-        """Get a token; the others do it at need."""
-        answer = self._client.post("/auth/token", json={"username": USER, "password": PASSWORD})
-        answer.raise_for_status()
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        super().__init__(url, USER, PASSWORD)
 
     @retry(
         retry=retry_if_exception_type(httpx.TransportError),
@@ -150,14 +144,9 @@ class AirflowApi:
         stop=stop_after_delay(PATIENCE_SECONDS),
         reraise=True,
     )
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """A resource below /api/v2; asked for again when no answer comes, for the machine may be busy."""
-        answer = self._client.get(f"/api/v2/{path}")
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            self.log_in()
-            answer = self._client.get(f"/api/v2/{path}")
-        answer.raise_for_status()
-        return answer.json()
+        return super().get(path, **parameters)
 
     def healthy(self) -> bool:
         """Whether scheduler, DAG processor, triggerer and database all report themselves healthy."""
@@ -185,13 +174,8 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
         """Start a run and return its id."""
-        if "Authorization" not in self._client.headers:
-            self.log_in()
-        answer = self._client.post(
-            f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf or {})}
-        )
-        answer.raise_for_status()
-        return str(answer.json()["dag_run_id"])
+        run = self.post(f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
 
     def follow(
         self,

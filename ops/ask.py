@@ -9,21 +9,17 @@ Reads the settings from the environment and .env.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import boto3
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
-from config.project_config import ConfigError, Settings
-from ops.athena import QueryError, QueryResult, run_query
+from ops.athena import QueryResult, run_query
 from ops.query_template import saved_queries
+from ops.terminal import command_parser, read_settings, result_table, tells_errors
 
 
 class QuestionError(ValueError):
@@ -64,43 +60,21 @@ def cost_line(result: QueryResult) -> str:
     )
 
 
-def answer_table(result: QueryResult) -> Table:
-    """The rows for the terminal."""
-    table = Table()
-    for name in result.columns:
-        table.add_column(name)
-    for row in result.rows:
-        table.add_row(*("" if value is None else _text(value) for value in row))
-    return table
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
+@tells_errors(QuestionError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 1 with a message when there is no answer."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.ask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("ops.ask", __doc__)
     parser.add_argument("question", nargs="?", help="name of a question, or a file with a query")
     options = parser.parse_args(arguments)
     console = Console()
     if options.question is None:
         console.print(list_questions())
         return 0
-    load_dotenv(find_dotenv(usecwd=True))
-    try:
-        sql = find_sql(options.question)
-        settings = Settings.from_mapping(os.environ)
-        client = boto3.client("athena", region_name=settings.aws_region)
-        result = run_query(client, sql, database=settings.glue_database)
-    except (ConfigError, QueryError, QuestionError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False)
-        return 1
-    console.print(answer_table(result))
+    sql = find_sql(options.question)
+    settings = read_settings()
+    client = boto3.client("athena", region_name=settings.aws_region)
+    result = run_query(client, sql, database=settings.glue_database)
+    console.print(result_table(result))
     console.print(cost_line(result), highlight=False)
     return 0
 

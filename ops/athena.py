@@ -58,8 +58,12 @@ class QueryResult:
 
     def one(self) -> dict[str, Any]:
         """The only row, by column."""
-        [row] = self.rows
-        return dict(zip(self.columns, row, strict=True))
+        [record] = self.records()
+        return record
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows, each by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def run_query(

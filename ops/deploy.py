@@ -25,6 +25,7 @@ from config.project_config import DEFAULT_REGION
 from config.stacks import STACKS
 from ops.deployment.deployer import Deployer, identify
 from ops.deployment.errors import DeployError
+from ops.terminal import command_parser, complain
 
 
 def deploy_all(
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(options, console)
     except DeployError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
+        complain(error)
         return 1
     return 0
 
@@ -132,9 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     yes = argparse.ArgumentParser(add_help=False)
     yes.add_argument("--yes", action="store_true", help="do not ask")
 
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("ops.deploy", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("plan", parents=[common, some, parameters], help="show what would change")
     commands.add_parser("apply", parents=[common, some, parameters, yes], help="deploy")

@@ -10,21 +10,20 @@ Counts and samples go through Athena. Reads the settings from the environment an
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
-from config.project_config import ConfigError, Settings
+from config.project_config import Settings
 from config.tables import BRONZE
-from ops.athena import QueryError, QueryResult, run_query
+from lakehouse.objects import bucket_and_key
+from ops.athena import run_query
+from ops.terminal import command_parser, read_settings, result_table, tells_errors
 
 ROWS = 5
 _PARTITION = re.compile(r"dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/?")
@@ -33,7 +32,7 @@ _PARTITION = re.compile(r"dt=(?P<dt>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/?")
 def list_partitions(settings: Settings, options: argparse.Namespace) -> Table:
     """The hours that have files, with how many and how large."""
     s3 = boto3.client("s3", region_name=settings.aws_region)
-    bucket, prefix = settings.bronze_path.removeprefix("s3://").split("/", 1)
+    bucket, prefix = bucket_and_key(settings.bronze_path)
     sizes: dict[str, list[int]] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
@@ -48,7 +47,7 @@ def list_partitions(settings: Settings, options: argparse.Namespace) -> Table:
 def count_partitions(settings: Settings, options: argparse.Namespace) -> Table:
     """The rows of each hour."""
     sql = f"SELECT dt, hour, count(*) AS row_count FROM {BRONZE.name} GROUP BY dt, hour ORDER BY dt, hour"  # noqa: S608
-    return _shown(_ask(settings, sql))
+    return _answer(settings, sql)
 
 
 def sample_partition(settings: Settings, options: argparse.Namespace) -> Table:
@@ -56,19 +55,12 @@ def sample_partition(settings: Settings, options: argparse.Namespace) -> Table:
     columns = ", ".join(f'"{column.name}"' for column in BRONZE.columns)
     # The partition has been checked to be digits.
     where = f"dt = '{options.partition['dt']}' AND hour = '{options.partition['hour']}'"
-    return _shown(_ask(settings, f"SELECT {columns} FROM {BRONZE.name} WHERE {where} LIMIT {options.rows}"))  # noqa: S608
+    return _answer(settings, f"SELECT {columns} FROM {BRONZE.name} WHERE {where} LIMIT {options.rows}")  # noqa: S608
 
 
-def _ask(settings: Settings, sql: str) -> QueryResult:
+def _answer(settings: Settings, sql: str) -> Table:
     client = boto3.client("athena", region_name=settings.aws_region)
-    return run_query(client, sql, database=settings.glue_database)
-
-
-def _shown(result: QueryResult) -> Table:
-    table = Table(*result.columns)
-    for row in result.rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    return table
+    return result_table(run_query(client, sql, database=settings.glue_database), text=str)
 
 
 def _partition(text: str) -> dict[str, Any]:
@@ -80,11 +72,7 @@ def _partition(text: str) -> dict[str, Any]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.partitions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ops.partitions", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("list", help=list_partitions.__doc__).set_defaults(run_command=list_partitions)
     commands.add_parser("count", help=count_partitions.__doc__).set_defaults(run_command=count_partitions)
@@ -95,16 +83,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@tells_errors()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 with a message if AWS refuses."""
     options = parse(arguments)
-    load_dotenv(find_dotenv(usecwd=True))
-    try:
-        shown = options.run_command(Settings.from_mapping(os.environ), options)
-    except (ConfigError, QueryError, BotoCoreError, ClientError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False)
-        return 1
-    Console().print(shown)
+    Console().print(options.run_command(read_settings(), options))
     return 0
 
 

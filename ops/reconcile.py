@@ -10,10 +10,7 @@ too. A difference is named, and the exit code is 1. Settings come from the envir
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -22,19 +19,19 @@ from typing import Any
 
 import boto3
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
 from config.jobs import RECONCILE_JOB
-from config.project_config import ConfigError, Settings
+from config.project_config import Settings
 from config.reconciliation import Account, Check, KpiTotal, Retained
 from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS, QUARANTINE, SENSOR_HEALTH, SILVER
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.ledger import Ledger, hour_of
 from kinesis.manifest import count_acked, find_runs
-from ops.athena import QueryError, run_query
+from lakehouse.table_state import read_metadata
+from ops.athena import run_query
+from ops.terminal import command_parser, complain, read_settings, tells_errors
 
 DELIVERY_TIMEOUT_SECONDS = 300
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -155,11 +152,7 @@ class Reconciliation:
 
     def _properties(self, table: str) -> dict[str, str]:
         """The properties of an Iceberg table, from the metadata that Glue names; none if it is not there."""
-        if not self._exists(table):
-            return {}
-        found = self._glue.get_table(DatabaseName=self._settings.glue_database, Name=table)["Table"]
-        bucket, _, key = found["Parameters"]["metadata_location"].partition("://")[2].partition("/")
-        metadata = json.load(self._s3.get_object(Bucket=bucket, Key=key)["Body"])
+        metadata = read_metadata(self._glue, self._s3, self._settings.glue_database, table)
         properties: dict[str, str] = metadata.get("properties", {})
         return properties
 
@@ -220,39 +213,33 @@ def _verdict(check: Check | None) -> str:
     return "[red]DIFFERS[/red]" if check.difference else "[green]agrees[/green]"
 
 
+@tells_errors()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 if every figure agrees."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.reconcile",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ops.reconcile", __doc__)
     parser.add_argument("--wait-for-delivery", action="store_true", help="only wait for Firehose, then exit")
     options = parser.parse_args(arguments)
-    load_dotenv(find_dotenv(usecwd=True))
-    console, errors = Console(), Console(stderr=True)
-    try:
-        reconciliation = Reconciliation(boto3.session.Session(), Settings.from_mapping(os.environ))
-        if options.wait_for_delivery:
-            account = reconciliation.wait_for_delivery()
-            console.print(f"{account.bronze:,} bronze rows, {account.failed:,} failed conversions")
-            differences = (
-                [f"{account.undelivered:,} records are not delivered"] if account.undelivered else []
-            )
-        else:
-            account, producers = reconciliation.account()
-            show(console, account, producers)
-            differences = [*map(str, account.differences), *reconciliation.verdicts()]
-            if differences:
-                differences.append(
-                    "If events have arrived since the last run of the DAG, run it, then look again"
-                )
-    except (ConfigError, QueryError, BotoCoreError, ClientError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
+    reconciliation = Reconciliation(boto3.session.Session(), read_settings())
+    compare = _compare_delivery if options.wait_for_delivery else _compare_all
+    differences = compare(reconciliation)
     for difference in differences:
-        errors.print(difference, style="red", markup=False)
+        complain(difference)
     return 1 if differences else 0
+
+
+def _compare_delivery(reconciliation: Reconciliation) -> list[str]:
+    account = reconciliation.wait_for_delivery()
+    Console().print(f"{account.bronze:,} bronze rows, {account.failed:,} failed conversions")
+    return [f"{account.undelivered:,} records are not delivered"] if account.undelivered else []
+
+
+def _compare_all(reconciliation: Reconciliation) -> list[str]:
+    account, producers = reconciliation.account()
+    show(Console(), account, producers)
+    differences = [*map(str, account.differences), *reconciliation.verdicts()]
+    if differences:
+        differences.append("If events have arrived since the last run of the DAG, run it, then look again")
+    return differences
 
 
 if __name__ == "__main__":

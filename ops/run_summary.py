@@ -10,7 +10,6 @@ environment and .env. Exits 1 if the run has left no metrics.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,17 +17,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
 from config import names
-from config.project_config import ConfigError, Settings
+from config.project_config import Settings
 from config.run_tables import RUN_METRICS
 from config.tables import TABLES
 from lakehouse.table_state import LateTable, late_tables, read_changes
-from ops.athena import QueryError, run_query
+from ops.athena import run_query
+from ops.terminal import command_parser, complain, read_settings, tells_errors
 
 _RUN_ID = re.compile(r"[^'\x00-\x1f]{1,250}")
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
@@ -50,8 +48,7 @@ def read_metrics(client: Any, database: str, dag_id: str, run_id: str | None) ->
     )
     columns = ", ".join(("run_id", *_SHOWN))
     sql = f"SELECT {columns} FROM {table} WHERE dag_id = '{dag_id}' AND {chosen} ORDER BY started_at, part"  # noqa: S608
-    found = run_query(client, sql, database=database)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    return run_query(client, sql, database=database).records()
 
 
 def find_late_tables(settings: Settings, now: datetime) -> list[LateTable]:
@@ -62,8 +59,7 @@ def find_late_tables(settings: Settings, now: datetime) -> list[LateTable]:
     """
     glue, s3 = (boto3.client(name, region_name=settings.aws_region) for name in ("glue", "s3"))
     specs = [spec for spec in TABLES.values() if spec.late_after_hours is not None]
-    changes = {spec.name: read_changes(glue, s3, settings.glue_database, spec.name) for spec in specs}
-    return late_tables(specs, changes, now)
+    return late_tables(specs, read_changes(glue, s3, settings.glue_database, specs), now)
 
 
 def metrics_table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -79,13 +75,9 @@ def metrics_table(rows: Sequence[dict[str, Any]]) -> Table:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return (
-        f"{value:,.2f}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _matching(pattern: re.Pattern[str], text: str) -> str:
@@ -94,28 +86,19 @@ def _matching(pattern: re.Pattern[str], text: str) -> str:
     return text
 
 
+@tells_errors()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 1 with a message when there is nothing to show."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.run_summary",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ops.run_summary", __doc__)
     parser.add_argument("--run", type=lambda text: _matching(_RUN_ID, text), metavar="RUN_ID")
     parser.add_argument("--dag", type=lambda text: _matching(_DAG_ID, text), default=names.DAG_ID)
     options = parser.parse_args(arguments)
-    load_dotenv(find_dotenv(usecwd=True))
-    errors = Console(stderr=True)
-    try:
-        settings = Settings.from_mapping(os.environ)
-        client = boto3.client("athena", region_name=settings.aws_region)
-        rows = read_metrics(client, settings.glue_database, options.dag, options.run)
-        late = find_late_tables(settings, datetime.now(UTC))
-    except (ConfigError, QueryError, BotoCoreError, ClientError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
+    settings = read_settings()
+    client = boto3.client("athena", region_name=settings.aws_region)
+    rows = read_metrics(client, settings.glue_database, options.dag, options.run)
+    late = find_late_tables(settings, datetime.now(UTC))
     if not rows:
-        errors.print(f"{RUN_METRICS.name} has no rows of that run", style="red", markup=False)
+        complain(f"{RUN_METRICS.name} has no rows of that run")
         return 1
     console = Console()
     console.print(metrics_table(rows))

@@ -15,9 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -25,45 +23,21 @@ from rich.console import Console
 from rich.table import Table
 
 from config import names
+from ops.airflow_api import AirflowClient
+from ops.terminal import command_parser, complain
 
 RUNS = 10
 LINES = 40
 
 
-@dataclass(frozen=True)
-class Airflow:
-    """A logged-in client of the REST API."""
-
-    client: httpx.Client
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Airflow:
-        """Log in.
-
-        Raises:
-            httpx.HTTPError: Airflow refuses or does not answer.
-        """
-        url = environment.get("AIRFLOW_URL") or f"http://127.0.0.1:{environment.get('AIRFLOW_PORT', '8080')}"
-        client = httpx.Client(base_url=url, timeout=60)
-        user = {name: environment.get(f"AIRFLOW_{name.upper()}", "admin") for name in ("user", "password")}
-        token = client.post("/auth/token", json={"username": user["user"], "password": user["password"]})
-        token.raise_for_status()
-        client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-        return cls(client)
-
-    def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """A resource below /api/v2.
-
-        Raises:
-            httpx.HTTPError: Airflow refuses or does not answer.
-        """
-        answer = self.client.get(f"/api/v2/{path}", params=parameters, headers={"Accept": "application/json"})
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+def connect(environment: Mapping[str, str]) -> AirflowClient:
+    """A client of the Airflow that the environment names."""
+    url = environment.get("AIRFLOW_URL") or f"http://127.0.0.1:{environment.get('AIRFLOW_PORT', '8080')}"
+    user, password = (environment.get(f"AIRFLOW_{name}", "admin") for name in ("USER", "PASSWORD"))
+    return AirflowClient(url, user, password)
 
 
-def list_runs(airflow: Airflow, options: argparse.Namespace) -> Table:
+def list_runs(airflow: AirflowClient, options: argparse.Namespace) -> Table:
     """The DAG's last runs, the newest first."""
     table = Table("run", "state", "started", "minutes", title=f"Runs of {options.dag}", title_justify="left")
     path = f"dags/{quote(options.dag)}/dagRuns"
@@ -74,7 +48,7 @@ def list_runs(airflow: Airflow, options: argparse.Namespace) -> Table:
     return table
 
 
-def show_run(airflow: Airflow, options: argparse.Namespace) -> Table:
+def show_run(airflow: AirflowClient, options: argparse.Namespace) -> Table:
     """The tasks of a run, in the order in which they started."""
     table = Table("task", "state", "attempts", "seconds", title=f"Run {options.run}", title_justify="left")
     path = f"dags/{quote(options.dag)}/dagRuns/{quote(options.run)}/taskInstances"
@@ -85,7 +59,7 @@ def show_run(airflow: Airflow, options: argparse.Namespace) -> Table:
     return table
 
 
-def task_log(airflow: Airflow, options: argparse.Namespace) -> str:
+def task_log(airflow: AirflowClient, options: argparse.Namespace) -> str:
     """The last lines of a task's log."""
     path = f"dags/{quote(options.dag)}/dagRuns/{quote(options.run)}/taskInstances/{quote(options.task)}"
     attempt = airflow.get(path)["try_number"]
@@ -102,11 +76,7 @@ def _seconds(start: str | None, end: str | None) -> float | None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.runs",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ops.runs", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run in (("list", list_runs), ("show", show_run), ("log", task_log)):
         command = commands.add_parser(name, help=run.__doc__)
@@ -126,9 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 with a message if Airflow refuses or does not answer."""
     options = parse(arguments)
     try:
-        shown = options.run_command(Airflow.from_environment(os.environ), options)
+        shown = options.run_command(connect(os.environ), options)
     except httpx.HTTPError as error:
-        Console(stderr=True).print(f"Airflow: {error}", style="red", markup=False)
+        complain(f"Airflow: {error}")
         return 1
     Console(soft_wrap=True).print(shown, markup=False, highlight=False)
     return 0

@@ -7,21 +7,19 @@ Reads the settings from the environment and .env. Exits 1 if the weather cannot 
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import boto3
-from dotenv import find_dotenv, load_dotenv
 from rich.console import Console
 from rich.table import Table
 
-from config.project_config import ConfigError, Settings
+from config.project_config import Settings
 from config.tables import TABLES
 from config.weather import ATTRIBUTION
-from ops.athena import QueryError, run_query
+from ops.athena import run_query
+from ops.terminal import command_parser, complain, read_settings, tells_errors
 
 _WEATHER = TABLES["weather_daily"].name
 _JOIN = TABLES["sensor_weather_daily"].name
@@ -66,23 +64,14 @@ def summary_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+@tells_errors()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 1 with a message when there is no weather to show."""
-    argparse.ArgumentParser(
-        prog="python -m ops.weather_summary",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args(arguments)
-    load_dotenv(find_dotenv(usecwd=True))
-    errors = Console(stderr=True)
-    try:
-        settings = Settings.from_mapping(os.environ)
-        summary = weather_summary(boto3.client("athena", region_name=settings.aws_region), settings)
-    except (ConfigError, QueryError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
+    command_parser("ops.weather_summary", __doc__).parse_args(arguments)
+    settings = read_settings()
+    summary = weather_summary(boto3.client("athena", region_name=settings.aws_region), settings)
     if not summary["row_count"]:
-        errors.print(f"{_WEATHER} is empty: weather_extract and weather_transform have not run", style="red")
+        complain(f"{_WEATHER} is empty: weather_extract and weather_transform have not run")
         return 1
     Console().print(summary_table(summary))
     return 0

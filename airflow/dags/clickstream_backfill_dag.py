@@ -32,9 +32,7 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import BACKFILL
-from lakehouse.alerts import late_run_alert
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import LATE_AFTER, wire_one_job
+from lakehouse.one_job import ONE_JOB_ARGUMENTS, wire_one_job
 
 PARAMS = {
     "first_day": Param(
@@ -65,13 +63,9 @@ PARAMS = {
     description="Days of events computed anew from bronze, and their KPIs",
     doc_md=__doc__,
     schedule=None,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["backfill", "emr", "iceberg"],
+    **ONE_JOB_ARGUMENTS,
 )
 def clickstream_backfill() -> None:
     """Wire the tasks."""

@@ -42,27 +42,18 @@ Weather data by Open-Meteo.com, CC BY 4.0.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, TaskGroup, TriggerRule, dag
 
 from config import names
-from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS, Job
-from lakehouse.alerts import AlertKind, alert_on_failure, late_run_alert
-from lakehouse.assets import table_asset
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.operators import CreateRunClusterOperator, SparkStepOperator, TerminateRunClusterOperator
+from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB, WEATHER_JOBS
+from lakehouse.alerts import late_run_alert
+from lakehouse.defaults import DAG_ARGUMENTS, profile_while_parsing
 from lakehouse.report import PublishReportOperator
-from lakehouse.tasks import (
-    DATABASE,
-    EMR_ARGUMENTS,
-    all_jobs_done,
-    check_settings,
-    publish_bundle,
-    record_run,
-    step_wait_limit,
-    weather_check,
-)
+from lakehouse.tasks import check_settings, publish_bundle, weather_check
+from lakehouse.wiring import create_cluster, end_run, run_step, step_wait_limit
 
 JOB_NAMES = list(JOBS)
 LATE_AFTER = timedelta(hours=3)
@@ -112,46 +103,17 @@ def _gate(task_id: str) -> EmptyOperator:
     description="Sensor events and weather to KPI tables, on an EMR cluster of their own",
     doc_md=__doc__,
     schedule=profile_while_parsing().schedule,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
     deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "kpi", "weather"],
+    **DAG_ARGUMENTS,
 )
 def clickstream_emr_kpis() -> None:
     """Wire the tasks."""
     checked = check_settings()
     steps = publish_bundle(checked["settings"], JOB_NAMES)
-    create = CreateRunClusterOperator(
-        task_id="create_cluster",
-        job_flow_overrides=checked["cluster_request"],
-        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
-        **EMR_ARGUMENTS,
-    )
-    terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster",
-        cluster_request=checked["cluster_request"],
-        retries=5,
-        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
-        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
-        **EMR_ARGUMENTS,
-    )
-    verdict = all_jobs_done(JOB_NAMES)
-    record = record_run(checked["settings"], checked["cluster_request"])
-
-    def step_of(job: Job) -> SparkStepOperator:
-        return SparkStepOperator(
-            task_id=job.name,
-            job_flow_id=create.output,
-            steps=[steps[job.name]],
-            wait_limit=WAIT_LIMIT,
-            database=DATABASE,
-            doc_md=job.doc,
-            outlets=[table_asset(table) for table in job.outputs],
-            **EMR_ARGUMENTS,
-        )
+    create = create_cluster(checked)
+    step_of = partial(run_step, create=create, steps=steps, wait_limit=WAIT_LIMIT)
 
     ingest, ingested = step_of(INGEST_JOB), _gate("events_ingested")
     with TaskGroup("kpis", prefix_group_id=False, tooltip="Events to KPI tables") as kpis:
@@ -170,16 +132,12 @@ def clickstream_emr_kpis() -> None:
         doc_md="A page about the run, in S3 beside its logs",
     )
 
-    # As setups they run again when a job is cleared; with one of them done, the teardowns run.
-    terminate.as_teardown(setups=[checked, steps, create], on_failure_fail_dagrun=True)
-    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    record.as_teardown(setups=checked)
-    terminate >> record
     steps >> create >> [ingest, kpis, extract, transform, join, reconcile]
     ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
+    ends = end_run(checked, [steps, create], JOB_NAMES)
     for finished in (ingest, kpis, extract, transform, join, reconcile):
-        finished >> [verdict, terminate, report]
+        finished >> [*ends, report]
 
 
 clickstream_emr_kpis()

@@ -28,7 +28,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from config import names
 from config.project_config import Settings
 from lakehouse.alerts import AlertKind, AlertNotifier
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
+from lakehouse.defaults import DAG_ARGUMENTS, profile_while_parsing
 from lakehouse.sweeping import clusters_of_project, is_orphan, terminate
 
 log = logging.getLogger(__name__)
@@ -88,12 +88,9 @@ def sweep() -> dict[str, Any]:
     description="Terminates the EMR clusters that no live run owns",
     doc_md=__doc__,
     schedule=profile_while_parsing().sweep_schedule,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
     params=PARAMS,
     tags=["emr", "upkeep"],
+    **DAG_ARGUMENTS,
 )
 def cluster_sweeper() -> None:
     """One task."""

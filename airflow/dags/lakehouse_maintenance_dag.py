@@ -29,9 +29,8 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import MAINTAIN_TABLES
-from lakehouse.alerts import late_run_alert
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE, profile_while_parsing
-from lakehouse.one_job import LATE_AFTER, wire_one_job
+from lakehouse.defaults import profile_while_parsing
+from lakehouse.one_job import ONE_JOB_ARGUMENTS, wire_one_job
 
 PARAMS = {
     "remove_orphans": Param(
@@ -49,13 +48,9 @@ PARAMS = {
     description="Compaction, expiry of rows and snapshots, removal of orphans",
     doc_md=__doc__,
     schedule=profile_while_parsing().maintenance_schedule,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "upkeep"],
+    **ONE_JOB_ARGUMENTS,
 )
 def lakehouse_maintenance() -> None:
     """Wire the tasks."""

@@ -29,9 +29,7 @@ from airflow.sdk import Param, dag
 from config import names
 from config.events import RejectReason
 from config.jobs import REPLAY_QUARANTINE
-from lakehouse.alerts import late_run_alert
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import LATE_AFTER, wire_one_job
+from lakehouse.one_job import ONE_JOB_ARGUMENTS, wire_one_job
 
 REASONS = [reason.value for reason in RejectReason]
 
@@ -72,13 +70,9 @@ PARAMS = {
     description="Chosen entries of quarantine judged anew, as they are or corrected",
     doc_md=__doc__,
     schedule=None,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "iceberg", "quarantine"],
+    **ONE_JOB_ARGUMENTS,
 )
 def quarantine_replay() -> None:
     """Wire the tasks."""

@@ -31,9 +31,7 @@ from airflow.sdk import Param, dag
 
 from config import names
 from config.jobs import ERASE_SENSOR
-from lakehouse.alerts import late_run_alert
-from lakehouse.defaults import DAG_DEFAULT_ARGS, START_DATE
-from lakehouse.one_job import LATE_AFTER, wire_one_job
+from lakehouse.one_job import ONE_JOB_ARGUMENTS, wire_one_job
 
 PARAMS = {
     "sensor_id": Param(
@@ -56,13 +54,9 @@ PARAMS = {
     description="One sensor's data erased from the tables of events and KPIs",
     doc_md=__doc__,
     schedule=None,
-    start_date=START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=DAG_DEFAULT_ARGS,
-    deadline=late_run_alert(LATE_AFTER),
     params=PARAMS,
     tags=["emr", "erasure", "iceberg"],
+    **ONE_JOB_ARGUMENTS,
 )
 def sensor_erasure() -> None:
     """Wire the tasks."""

@@ -15,6 +15,7 @@ from emr_jobs.edge.kpi_job import KpiJob, KpiTable, Upkeep
 from emr_jobs.lake.bronze import read_events_table
 from emr_jobs.lake.days import replacing_days
 from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.history import EventHistory, at_snapshot
 from emr_jobs.lake.publish import publish, replacing
 from emr_jobs.lake.reflection import Reflection, Work, work_for
@@ -106,13 +107,10 @@ class _Update:
             for target in targets:
                 self._publish(target, lambda branch: None)
             return
-        rollup = self._rollup(self.history.current, days).persist()
-        try:
+        with persisted(self._rollup(self.history.current, days)) as rollup:
             self.outcome.rows_by_outcome.update(count_by_outcome(rollup))
             for target in targets:
                 self._publish(target, self._writing(target, _counted(rollup, target.work.days)))
-        finally:
-            rollup.unpersist()
 
     def _writing(self, target: _Target, rollup: DataFrame) -> Callable[[str], None]:
         """To write what a target lacks, given the rollup of its days (or of all) as they are now."""

@@ -15,6 +15,7 @@ from emr_jobs.edge.incremental import update
 from emr_jobs.edge.kpi_job import KpiJob, KpiTable
 from emr_jobs.edge.report import RunReport
 from emr_jobs.lake.bronze import read_bronze
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.publish import publish, replacing, start_over
 from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
 from emr_jobs.transforms.outcomes import count_by_outcome, to_counted_fields, with_outcome
@@ -77,8 +78,7 @@ def _run_on_path(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> R
     if events is None:
         return RunReport.of_rows(kpi.job.name, arguments.source, {})
 
-    rollup = kpi.to_rollup(to_counted_fields(with_outcome(events))).persist()
-    try:
+    with persisted(kpi.to_rollup(to_counted_fields(with_outcome(events)))) as rollup:
         rows_by_outcome = count_by_outcome(rollup)
         report = RunReport.of_rows(kpi.job.name, arguments.source, rows_by_outcome)
         _warn_of_rejects(report)
@@ -90,8 +90,6 @@ def _run_on_path(spark: SparkSession, kpi: KpiJob, arguments: JobArguments) -> R
             name: publish(spark, name, replacing(table.from_rollup(counted), table.spec), base=bases[name])
             for name, table in targets.items()
         }
-    finally:
-        rollup.unpersist()
     return replace(report, published=published)
 
 

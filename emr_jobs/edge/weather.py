@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 
 from config.grid import GRID
 from config.weather import RequestLimits, WeatherSettings
+from emr_jobs.edge.logs import log_to_stderr
 from emr_jobs.weather.budget import Budget
 from emr_jobs.weather.client import OpenMeteoClient
 from emr_jobs.weather.clock import SystemClock
 from emr_jobs.weather.documents import DocumentStore, open_documents
 from emr_jobs.weather.extract import Extract, Wish
 from emr_jobs.weather.landing import RawLanding
+from emr_jobs.weather.planner import RangeError
 from emr_jobs.weather.series import grid_sensors
+
+log = logging.getLogger(__name__)
 
 MAX_WAIT = timedelta(minutes=40)
 """A run waits no longer than this for a request limit: two thirds of a step's time."""
@@ -108,6 +115,53 @@ class Landing:
         found = self.session.client("ssm").get_parameter(Name=parameter, WithDecryption=True)
         value: str = found["Parameter"]["Value"]
         return value
+
+
+class Report(Protocol):
+    """What a command has to say."""
+
+    def as_json(self) -> str:
+        """As one line."""
+
+
+def open_landing(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Landing:
+    """The landing that the arguments name.
+
+    Raises:
+        SystemExit: 2 after the usage on stderr if it is not a folder in S3.
+    """
+    try:
+        return Landing.open(options.source, options.region, options.checkpoint_store)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def run_extract_command(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    act: Callable[[Extract, Budget, Wish], Report],
+    failure: type[Exception],
+) -> int:
+    """Let a command do something with an extract, and say what as one JSON line on stdout; its exit status.
+
+    ``failure`` is what makes that 1.
+    """
+    options = parser.parse_args(argv)
+    log_to_stderr()
+    landing = open_landing(parser, options)
+    budget = landing.budget()
+    extract = landing.extract(WeatherSettings(options.api_url, options.api_key_parameter), budget)
+    try:
+        report = act(extract, budget, wish_of(options))
+    except RangeError as error:
+        parser.error(str(error))
+    except failure as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        extract.client.close()
+    sys.stdout.write(report.as_json() + "\n")
+    return 0
 
 
 def _bucket(path: str) -> str:

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from config.days import DayRange
 from config.events import UUID_CONFLICT, EntryState
 from config.reconciliation import Retained
 from config.tables import BRONZE
@@ -46,19 +47,6 @@ NAMED_FILES = 5
 
 A_DAY = timedelta(days=1)
 """An event may be dated so long after its arrival."""
-
-
-@dataclass(frozen=True)
-class DayRange:
-    """UTC dates of events, both included."""
-
-    first: date
-    last: date
-
-    @property
-    def days(self) -> list[date]:
-        """All of them."""
-        return [self.first + number * A_DAY for number in range((self.last - self.first).days + 1)]
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from config.tables import SILVER
 from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.lake.errors import require_equal
 from emr_jobs.lake.findings import count_by_day
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import SilverLake
-from emr_jobs.transforms.erased import is_erased, is_erased_entry
+from emr_jobs.transforms.erased import erasure_rule, is_erased, is_erased_entry
 from emr_jobs.transforms.identity import IDENTITY, POSITION
 
 logger = logging.getLogger(__name__)
@@ -71,8 +72,7 @@ def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: b
     events = count_by_day(gone)
     entries = lake.quarantine.rows.where(is_erased_entry(sensor))
     open_entries = count_by_day(entries.where(F.col("state") == EntryState.OPEN))
-    promoted = _in_conflict(lake, sensor, gone).persist()
-    try:
+    with persisted(_in_conflict(lake, sensor, gone)) as promoted:
         positions: list[Position] = [
             (row.source_file, row.source_row) for row in promoted.select(*POSITION).collect()
         ]
@@ -98,11 +98,8 @@ def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: b
         expected = lake.rows.count() - events.total() + len(positions)
 
         def write(branch: str) -> None:
-            is_gone = (
-                f"sensor_id = {sensor_id} AND (timestamp < {limit} OR unix_seconds(arrival_hour) <= {limit})"
-            )
             if events:
-                lake.spark.sql(f"DELETE FROM {branch} WHERE {is_gone}")  # noqa: S608  a checked number
+                lake.spark.sql(f"DELETE FROM {branch} WHERE {erasure_rule(sensor)}")  # noqa: S608  numbers
             lake.append(promoted, branch, commit)
 
         def audit(branch: DataFrame) -> None:
@@ -110,8 +107,6 @@ def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: b
             require_equal(f"rows of sensor {sensor_id}", 0, branch.where(is_erased(sensor)).count())
 
         lake.publish_rows(write, audit, after)
-    finally:
-        promoted.unpersist()
     lake.settle(lake.look())
     logger.info("sensor %d is erased; still held by: %s", sensor_id, "; ".join(STILL_HELD_BY))
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -12,7 +13,16 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config.events import UUID_CONFLICT
 from emr_jobs.lake.commits import Commit, Position
-from emr_jobs.transforms.identity import CONFLICT, DUPLICATE, EVENT, HOMES, POSITION, to_judged
+from emr_jobs.lake.frames import persisted
+from emr_jobs.transforms.identity import (
+    CONFLICT,
+    DUPLICATE,
+    EVENT,
+    HOMES,
+    POSITION,
+    arrival_day,
+    to_judged,
+)
 
 ERASED = "erased"
 """What becomes of the rows of erased sensors, where others have the reason of a refusal."""
@@ -27,11 +37,11 @@ class JudgedCopies:
     retired: tuple[Position, ...] = ()
 
     @classmethod
-    def of(cls, copies: DataFrame) -> JudgedCopies:
-        """Judge copies. What is judged is cached: unpersist ``copies`` when done."""
-        judged = to_judged(copies).persist()
+    def of(cls, copies: DataFrame, cached: ExitStack) -> JudgedCopies:
+        """Judge copies. What is judged is kept until ``cached`` is left."""
+        judged = cached.enter_context(persisted(to_judged(copies)))
         kinds = ("judgement", *HOMES, "is_known")
-        tally = judged.groupBy(*kinds, F.to_date("arrival_hour").cast("string").alias("arrival_day")).count()
+        tally = judged.groupBy(*kinds, arrival_day().alias("arrival_day")).count()
         superseded = judged.where(F.col("in_quarantine") & (F.col("judgement") != CONFLICT))
         counted = tally.collect()
         is_any_superseded = any(row.in_quarantine and row.judgement != CONFLICT for row in counted)
@@ -124,8 +134,8 @@ class SparkFindings:
 
 def count_by_day(rows: DataFrame) -> Counter[str]:
     """Rows by the UTC date of their arrival."""
-    day = F.to_date("arrival_hour").cast("string").alias("day")
-    return Counter({row.day: row["count"] for row in rows.groupBy(day).count().collect()})
+    counted = rows.groupBy(arrival_day().alias("day")).count().collect()
+    return Counter({row.day: row["count"] for row in counted})
 
 
 def total_by_day(counts: Iterable[tuple[str, int]]) -> Counter[str]:

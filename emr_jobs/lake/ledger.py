@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from config.events import EntryState
 from emr_jobs.lake.commits import Commit, Position, by_folder, from_folders
 
 PROPERTY = "lakehouse.ledger"
@@ -60,6 +61,21 @@ class Ledger:
     def is_settled(self) -> bool:
         """Whether quarantine is as the ledger says."""
         return self == self.settled()
+
+    @property
+    def announced(self) -> list[tuple[str, int, str]]:
+        """Positions of entries, and the state that each is to get."""
+        states = {
+            EntryState.OPEN: self.reopened,
+            EntryState.SUPERSEDED: self.retired,
+            EntryState.REPLAYED: self.replayed,
+        }
+        return sorted((*position, state.value) for state, entries in states.items() for position in entries)
+
+    @property
+    def erasing_until(self) -> dict[int, int]:
+        """The sensors whose entries are to be deleted, and until when they are erased."""
+        return {sensor: self.erased_sensors[sensor] for sensor in self.erasing}
 
     def settled(self) -> Ledger:
         """The ledger once quarantine has all that was announced."""

@@ -111,16 +111,14 @@ class Quarantine:
     def settle(self, ledger: Ledger, now: datetime) -> None:
         """Publish, in one commit, the changes that the ledger announces."""
         wanted = [
-            *((*position, EntryState.OPEN.value, None) for position in ledger.reopened),
-            *((*position, EntryState.SUPERSEDED.value, None) for position in ledger.retired),
-            *((*position, EntryState.REPLAYED.value, now) for position in ledger.replayed),
+            (file, row, state, now if state == EntryState.REPLAYED else None)
+            for file, row, state in ledger.announced
         ]
         files = [(file,) for file in ledger.returned]
-        erased = {sensor: ledger.erased_sensors[sensor] for sensor in ledger.erasing}
 
         def write(branch: str) -> None:
             if wanted:
-                states = self._spark.createDataFrame(sorted(wanted, key=str), _STATES)
+                states = self._spark.createDataFrame(wanted, _STATES)
                 states.createOrReplaceTempView("wanted_states")
                 self._spark.sql(
                     f"MERGE INTO {branch} t USING wanted_states s ON {_SAME} AND t.state <> s.state "
@@ -134,9 +132,9 @@ class Quarantine:
                     f"ON t.source_file = s.source_file AND t.state = '{EntryState.OPEN}' "
                     f"WHEN MATCHED THEN UPDATE SET state = '{EntryState.SUPERSEDED}'"
                 )
-            if erased:
+            if ledger.erasing:
                 entries = self._spark.table(branch)
-                kept = entries.where(~is_erased_entry(erased))
+                kept = entries.where(~is_erased_entry(ledger.erasing_until))
                 if kept.count() < entries.count():
                     kept.writeTo(branch).overwrite(F.lit(True))
 

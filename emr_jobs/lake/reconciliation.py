@@ -19,13 +19,14 @@ from config.events import TIMESTAMP_MIN, EntryState, RejectReason
 from config.tables import BRONZE, QUARANTINE, SILVER
 from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.conversion_failures import read_conversion_failures, read_failed_sequences
+from emr_jobs.lake.findings import count_by_day
 from emr_jobs.lake.history import at_snapshot, within_days
 from emr_jobs.lake.ledger import Ledger, hour_of
 from emr_jobs.lake.manifests import ManifestPart, read_parts
 from emr_jobs.lake.tables import Snapshot
 from emr_jobs.transforms.attested import to_missing, to_short
 from emr_jobs.transforms.erased import is_erased, is_erased_entry
-from emr_jobs.transforms.identity import IDENTITY, POSITION, content
+from emr_jobs.transforms.identity import IDENTITY, POSITION, arrival_day, content
 from emr_jobs.transforms.numbers import SECONDS_A_DAY
 
 logger = logging.getLogger(__name__)
@@ -57,18 +58,12 @@ class LakeState:
         rows = at_snapshot(spark, self.quarantine, self.quarantine_at.id)
         if self.ledger.is_settled:
             return rows
-        erasing = {sensor: self.ledger.erased_sensors[sensor] for sensor in self.ledger.erasing}
         returned = spark.createDataFrame([(file,) for file in self.ledger.returned], "source_file string")
         announced = spark.createDataFrame(
-            [
-                *((*position, EntryState.SUPERSEDED.value) for position in self.ledger.retired),
-                *((*position, EntryState.REPLAYED.value) for position in self.ledger.replayed),
-                *((*position, EntryState.OPEN.value) for position in self.ledger.reopened),
-            ],
-            "source_file string, source_row bigint, announced string",
+            self.ledger.announced, "source_file string, source_row bigint, announced string"
         )
         return (
-            rows.where(~is_erased_entry(erasing))
+            rows.where(~is_erased_entry(self.ledger.erasing_until))
             .join(F.broadcast(returned), "source_file", "left_anti")
             .join(F.broadcast(announced), list(POSITION), "left")
             .withColumn("state", F.coalesce("announced", "state"))
@@ -133,12 +128,11 @@ def count_days(spark: SparkSession, state: LakeState, delivered: Delivered, sinc
     entries = state.quarantine_rows(spark).where(_arrived_since(since) & (F.col("state") == EntryState.OPEN))
     awaiting = _bronze(spark, delivered.root, delivered.awaiting_bronze)
     return DayCounts(
-        bronze=_by_day(_bronze(spark, delivered.root, delivered.bronze)),
-        failed=_by_day(_failures(spark, delivered.failures)),
-        awaiting=sum(_by_day(awaiting).values())
-        + sum(_by_day(_failures(spark, delivered.awaiting_failures)).values()),
-        silver=_by_day(silver),
-        quarantined=_by_day(entries),
+        bronze=count_by_day(_bronze(spark, delivered.root, delivered.bronze)),
+        failed=count_by_day(_failures(spark, delivered.failures)),
+        awaiting=awaiting.count() + _failures(spark, delivered.awaiting_failures).count(),
+        silver=count_by_day(silver),
+        quarantined=count_by_day(entries),
         duplicates=Counter({day: n for day, n in state.ledger.duplicates.items() if day >= since}),
         erased=Counter({day: n for day, n in state.ledger.erased.items() if day >= since}),
     )
@@ -154,7 +148,7 @@ def name_wrong_files(
     there = bronze.select(*POSITION, *IDENTITY).unionByName(
         failed.select(*POSITION, *(F.lit(None).cast(BRONZE_TYPES[name]).alias(name) for name in IDENTITY))
     )
-    arrived = F.to_date("arrival_hour").cast("string").isin(sorted(days))
+    arrived = arrival_day().isin(sorted(days))
     events = state.silver_rows(spark)
     entries = state.quarantine_rows(spark)
     silver, open_entries = (
@@ -255,11 +249,6 @@ def _failures(spark: SparkSession, files: Sequence[str]) -> DataFrame:
 
 
 _PLACED = "arrival_hour timestamp, source_file string, source_row bigint"
-
-
-def _by_day(rows: DataFrame) -> Counter[str]:
-    counted = rows.groupBy(F.to_date("arrival_hour").cast("string").alias("day")).count()
-    return Counter({row.day: row["count"] for row in counted.collect()})
 
 
 def _arrived_since(day: str) -> Column:

@@ -23,6 +23,7 @@ from config.tables import BRONZE
 from emr_jobs.lake.commits import Position
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.findings import SparkFindings
+from emr_jobs.lake.frames import persisted
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import SilverLake
 from emr_jobs.transforms.identity import CONFLICT, EVENT_FIELDS, POSITION
@@ -145,8 +146,7 @@ def replay(lake: ReplayLake, choice: Choice) -> ReplayReport:
 def _replay_once(lake: ReplayLake, choice: Choice) -> ReplayReport:
     ledger = lake.settle(lake.look())
     with ExitStack() as cached:
-        chosen = with_reject_reason(lake.choose(choice)).persist()
-        cached.callback(chosen.unpersist)
+        chosen = cached.enter_context(persisted(with_reject_reason(lake.choose(choice))))
         counts = {
             row.reject_reason: row["count"] for row in chosen.groupBy("reject_reason").count().collect()
         }

@@ -50,10 +50,8 @@ def open_session(app_name: str, warehouse: str) -> SparkSession:
     # Starts the gateway of spark-submit; only then does SparkConf hold what was submitted.
     SparkContext._ensure_initialized()
     submitted = dict(SparkConf().getAll())
-    builder = SparkSession.builder.appName(app_name)
-    for key, value in session_settings(warehouse, submitted).items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    settings = session_settings(warehouse, submitted)
+    spark = SparkSession.builder.appName(app_name).config(map=settings).getOrCreate()
     require_iceberg(spark)
     return spark
 

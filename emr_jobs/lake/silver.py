@@ -33,6 +33,7 @@ from emr_jobs.transforms.identity import (
     EVENT_FIELDS,
     IDENTITY,
     POSITION,
+    arrival_day,
     content,
     identity_hash,
 )
@@ -110,7 +111,7 @@ class SilverLake:
                 new.groupBy(
                     "identity",
                     "reject_reason",
-                    F.to_date("arrival_hour").cast("string").alias("arrival_day"),
+                    arrival_day().alias("arrival_day"),
                     F.when(is_valid, utc_day(F.col("timestamp"))).alias("event_day"),
                 ).count()
             )
@@ -127,8 +128,7 @@ class SilverLake:
         plain, judged = valid, None
         if not repeated.isEmpty():
             plain = valid.join(repeated, "identity", "left_anti")
-            judged = JudgedCopies.of(self._copies(valid, known, repeated))
-            cached.callback(judged.copies.unpersist)
+            judged = JudgedCopies.of(self._copies(valid, known, repeated), cached)
             conflicts = judged.copies.where((F.col("judgement") == CONFLICT) & ~F.col("in_quarantine"))
             entries = entries.unionByName(
                 conflicts.select(*POSITION, "arrival_hour", F.lit(UUID_CONFLICT).alias("reason"), "raw")
@@ -269,10 +269,8 @@ class SilverLake:
         if not findings.days:
             return
         rows = branch.where(within_days(findings.days))
-        arrival_day = F.to_date("arrival_hour").cast("string").alias("day")
-        written = rows.where(F.col("ingested_at") == F.lit(self.now)).groupBy(arrival_day).count()
-        found = {row.day: row["count"] for row in written.collect()}
-        require_equal(f"rows written to {self.name} by arrival day", dict(findings.inserted), found)
+        written = count_by_day(rows.where(F.col("ingested_at") == F.lit(self.now)))
+        require_equal(f"rows written to {self.name} by arrival day", dict(findings.inserted), dict(written))
         suspects = rows.groupBy(identity_hash().alias("identity")).count().where("count > 1")
         twice = (
             rows.withColumn("identity", identity_hash())

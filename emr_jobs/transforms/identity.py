@@ -32,6 +32,11 @@ def content() -> Column:
     return F.to_json(F.struct(*EVENT_FIELDS))
 
 
+def arrival_day() -> Column:
+    """The UTC date of a row's arrival as text, ``YYYY-MM-DD``."""
+    return F.to_date("arrival_hour").cast("string")
+
+
 def to_judged(copies: DataFrame) -> DataFrame:
     """Reduce copies to one row a position, and add ``judgement``: event, conflict or duplicate.
 

@@ -15,6 +15,7 @@ from emr_jobs.transforms.identity import (
     HOMES,
     IDENTITY,
     POSITION,
+    arrival_day,
     content,
     to_judged,
 )
@@ -111,9 +112,8 @@ def to_duplicates_gained(places: DataFrame) -> DataFrame:
     repeated = F.col("is_known").isNotNull() & F.col("judgement").isin(EVENT, REJECTED)
     is_duplicate = F.col("judgement") == DUPLICATE
     was_duplicate = is_nowhere & (is_duplicate | repeated)
-    day = F.to_date("arrival_hour").cast("string").alias("day")
     gained = F.sum(is_duplicate.cast("int") - was_duplicate.cast("int")).alias("gained")
-    return places.groupBy(day).agg(gained).where(F.col("gained") != 0)
+    return places.groupBy(arrival_day().alias("day")).agg(gained).where(F.col("gained") != 0)
 
 
 def _day() -> Column:

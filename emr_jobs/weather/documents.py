@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from config.names import CHECKPOINT_TABLE
 from config.weather import CHECKPOINT_KEY, CHECKPOINT_PREFIX
+from emr_jobs.weather.objects import get_object, replace_object
 
-_ABSENT = {"NoSuchKey", "404"}
-_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ATTEMPTS = 10
 
 
@@ -57,12 +55,9 @@ class S3Documents:
 
     def read(self, name: str) -> Document:
         """The document as it stands."""
-        try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=CHECKPOINT_PREFIX + name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                return Document(None, None)
-            raise
+        found = get_object(self._s3, self._bucket, CHECKPOINT_PREFIX + name)
+        if found is None:
+            return Document(None, None)
         return Document(found["Body"].read().decode("utf-8", errors="replace"), found["ETag"])
 
     def write(self, name: str, text: str, version: str | None) -> None:
@@ -71,23 +66,20 @@ class S3Documents:
         Raises:
             ConflictError: it was changed meanwhile.
         """
-        condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        try:
-            self.overwrite(name, text, **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _LOST_RACE | _ABSENT:
-                raise ConflictError(f"{name} was changed by another run") from error
-            raise
+        if not replace_object(self._s3, version, **self._request(name, text)):
+            raise ConflictError(f"{name} was changed by another run")
 
-    def overwrite(self, name: str, text: str, **condition: str) -> None:
-        """Put the document, under S3's own conditions if any are given."""
-        self._s3.put_object(
-            Bucket=self._bucket,
-            Key=CHECKPOINT_PREFIX + name,
-            Body=text.encode(),
-            ContentType="application/json",
-            **condition,
-        )
+    def overwrite(self, name: str, text: str) -> None:
+        """Put the document, whatever is there."""
+        self._s3.put_object(**self._request(name, text))
+
+    def _request(self, name: str, text: str) -> dict[str, Any]:
+        return {
+            "Bucket": self._bucket,
+            "Key": CHECKPOINT_PREFIX + name,
+            "Body": text.encode(),
+            "ContentType": "application/json",
+        }
 
 
 class DynamoDocuments:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from config.days import DayRange
 from config.grid import Grid
 from config.weather import ARCHIVE_LAG_DAYS, CHECK_RESULT
 from emr_jobs.weather.answers import MalformedAnswerError, Records
@@ -25,7 +26,7 @@ from emr_jobs.weather.documents import DocumentStore
 from emr_jobs.weather.landing import RawLanding
 from emr_jobs.weather.ledger import DayState, GapLedger, state_of
 from emr_jobs.weather.ledger_store import adopt, change_ledger, load_ledger, rebuild_ledger
-from emr_jobs.weather.planner import DayRange, choose_range, plan_requests
+from emr_jobs.weather.planner import choose_range, plan_requests
 from emr_jobs.weather.series import PlannedRequest
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class Extract:
         archive_through = read_archive_through(self.documents, self.clock)
         requests = self.plan(wanted, archive_through, refetch=wish.refetch)
         if not requests:
-            log.info("Nothing to fetch: %s to %s is complete", wanted.start, wanted.end)
+            log.info("Nothing to fetch: %s to %s is complete", wanted.first, wanted.last)
         asked = sorted({day for request in requests for span in request.spans for day in span.days})
         ledger = self._change(lambda ledger: _begin(ledger, wanted, asked))
         answered: list[PlannedRequest] = []

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
 from config.weather import DAILY_VARIABLES, RAW_FILE
 from config.weather_tables import RAW_WEATHER
+from emr_jobs.weather.objects import get_object, replace_object
 from emr_jobs.weather.series import DailyRecord, Sensor, Source
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ _TYPES = {"string": pa.string(), "double": pa.float64()}
 _SCHEMA = pa.schema(
     [pa.field(column.name, _TYPES[column.type], column.nullable) for column in RAW_WEATHER.columns]
 )
-_ABSENT = {"NoSuchKey", "404"}
-_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ATTEMPTS = 5
 
 
@@ -84,12 +82,9 @@ class RawLanding:
 
     def read(self, day: date) -> StoredDay:
         """What is stored of a day: nothing where there is no file, no records where it is another grid's."""
-        try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=self._key(day))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                return StoredDay({})
-            raise
+        found = get_object(self._s3, self._bucket, self._key(day))
+        if found is None:
+            return StoredDay({})
         try:
             rows = pq.read_table(io.BytesIO(found["Body"].read()), schema=_SCHEMA).to_pylist()
             landed_on = date.fromisoformat(found["Metadata"][_LANDED_ON])
@@ -114,20 +109,14 @@ class RawLanding:
         return f"{self._prefix}dt={day.isoformat()}/{RAW_FILE}"
 
     def _put(self, day: date, records: Mapping[int, DailyRecord], today: date, version: str | None) -> bool:
-        condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=self._key(day),
-                Body=_encode(records, self._sensors),
-                Metadata={_LANDED_ON: today.isoformat()},
-                **condition,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _LOST_RACE | _ABSENT:
-                return False
-            raise
-        return True
+        return replace_object(
+            self._s3,
+            version,
+            Bucket=self._bucket,
+            Key=self._key(day),
+            Body=_encode(records, self._sensors),
+            Metadata={_LANDED_ON: today.isoformat()},
+        )
 
     def _decode(self, rows: list[dict[str, Any]]) -> dict[int, DailyRecord]:
         records: dict[int, DailyRecord] = {}

@@ -14,9 +14,10 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, TypeVar
 
+from config.days import DayRange
 from config.grid import Grid
 from config.weather import UNSETTLED_DAYS
-from emr_jobs.weather.series import DailyRecord, Source, days_between
+from emr_jobs.weather.series import DailyRecord, Source
 
 _ONE_DAY = timedelta(days=1)
 T = TypeVar("T")
@@ -152,7 +153,7 @@ class GapLedger:
 
 
 def _days(entry: dict[str, str]) -> list[date]:
-    return days_between(date.fromisoformat(entry["start"]), date.fromisoformat(entry["end"]))
+    return DayRange(date.fromisoformat(entry["start"]), date.fromisoformat(entry["end"])).days
 
 
 def _ranges(by_day: Mapping[date, T]) -> list[tuple[date, date, T]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
+from config.days import DayRange
 from config.weather import (
     DAILY_VARIABLES,
     DEFAULT_DAYS,
@@ -18,7 +18,7 @@ from config.weather import (
     SETTLE_AFTER_DAYS,
 )
 from emr_jobs.weather.ledger import DayState, GapLedger
-from emr_jobs.weather.series import PlannedRequest, Source, Span, days_between
+from emr_jobs.weather.series import PlannedRequest, Source, Span
 
 _ONE_DAY = timedelta(days=1)
 
@@ -28,19 +28,6 @@ Wanted = dict[int, list[date]]
 
 class RangeError(ValueError):
     """The range asked for makes no sense."""
-
-
-@dataclass(frozen=True)
-class DayRange:
-    """Days to have, both ends included; empty where end is before start."""
-
-    start: date
-    end: date
-
-    @property
-    def days(self) -> list[date]:
-        """Every day of the range."""
-        return days_between(self.start, self.end)
 
 
 def choose_range(

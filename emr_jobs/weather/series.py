@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
+from config.days import DayRange
 from config.grid import Grid, sensor_name
 from config.weather import request_weight
 
@@ -42,7 +43,7 @@ class Span:
     @property
     def days(self) -> list[date]:
         """Every day of the span."""
-        return days_between(self.start, self.end)
+        return DayRange(self.start, self.end).days
 
     @property
     def weight(self) -> float:
@@ -91,8 +92,3 @@ class DailyRecord:
     def measures(self) -> tuple[float | None, float | None, float | None]:
         """The three measures in the order of ``DAILY_VARIABLES``."""
         return self.temperature_max, self.temperature_min, self.precipitation
-
-
-def days_between(start: date, end: date) -> list[date]:
-    """Every day from start to end, both included."""
-    return [start + timedelta(days=n) for n in range((end - start).days + 1)]

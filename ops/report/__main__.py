@@ -10,61 +10,51 @@ environment and .env.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-from dotenv import find_dotenv, load_dotenv
 
-from config.project_config import ConfigError, Settings
-from ops.athena import QueryError
+from config.project_config import Settings
+from lakehouse.objects import bucket_and_key
 from ops.report.facts import gather
 from ops.report.page import render
+from ops.terminal import command_parser, read_settings, tells_errors
 
 FILE = Path(__file__).resolve().parents[2] / ".local" / "report.html"
 
 
 def upload(session: boto3.session.Session, settings: Settings, run_id: str, page: str) -> str:
     """Put the page where the run's task links to; returns its URI."""
-    bucket, _, key = settings.report_uri(run_id).removeprefix("s3://").partition("/")
+    uri = settings.report_uri(run_id)
+    bucket, key = bucket_and_key(uri)
     s3 = session.client("s3", region_name=settings.aws_region)
     s3.put_object(Bucket=bucket, Key=key, Body=page.encode(), ContentType="text/html; charset=utf-8")
-    return settings.report_uri(run_id)
+    return uri
 
 
+@tells_errors(LookupError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 1 with a message when there is nothing to report or it cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ops.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("ops.report", __doc__)
     parser.add_argument("--run", metavar="RUN_ID", help="a DAG run (default: the newest)")
     parser.add_argument("--output", type=Path, default=FILE, help="the file (default: .local/report.html)")
     parser.add_argument("--no-upload", action="store_true", help="do not copy it to S3")
     options = parser.parse_args(arguments)
-    load_dotenv(find_dotenv(usecwd=True))
-    try:
-        settings = Settings.from_mapping(os.environ)
-        session = boto3.session.Session(region_name=settings.aws_region)
-        facts = gather(session, settings, options.run)
-        if options.run and facts.run is None:
-            raise LookupError(
-                f"EMR knows no cluster of the run {options.run}; it forgets them after two months"
-            )
-        if not any(facts.answers.values()):
-            raise LookupError("there is nothing to report yet: send events and run the DAG first")
-        page = render(facts)
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(page, encoding="utf-8")
-        print(options.output)
-        if facts.run and not options.no_upload:
-            print(upload(session, settings, facts.run.run_id, page))
-    except (ConfigError, QueryError, LookupError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    settings = read_settings()
+    session = boto3.session.Session(region_name=settings.aws_region)
+    facts = gather(session, settings, options.run)
+    if options.run and facts.run is None:
+        raise LookupError(f"EMR knows no cluster of the run {options.run}; it forgets them after two months")
+    if not any(facts.answers.values()):
+        raise LookupError("there is nothing to report yet: send events and run the DAG first")
+    page = render(facts)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(page, encoding="utf-8")
+    print(options.output)
+    if facts.run and not options.no_upload:
+        print(upload(session, settings, facts.run.run_id, page))
     return 0
 
 

@@ -11,6 +11,8 @@ import boto3
 
 from config import names
 from config.project_config import Settings
+from lakehouse.cluster_runs import ClusterRun, read_cluster
+from lakehouse.clusters import tags_of
 from ops.athena import QueryError, run_query
 from ops.query_template import saved_queries
 
@@ -55,25 +57,11 @@ _SAVED = (
 
 
 @dataclass(frozen=True)
-class Step:
-    """An EMR step of the run; ``start`` and ``end`` are None where it has not come so far."""
-
-    name: str
-    state: str
-    start: datetime | None
-    end: datetime | None
-
-
-@dataclass(frozen=True)
 class Run:
     """A DAG run, by its EMR cluster."""
 
     run_id: str
-    cluster_id: str
-    created: datetime
-    ready: datetime | None
-    ended: datetime | None
-    steps: tuple[Step, ...] = ()
+    cluster: ClusterRun
 
 
 @dataclass(frozen=True)
@@ -90,19 +78,9 @@ class Facts:
 def find_run(emr: Any, run_id: str | None = None) -> Run | None:
     """A run of the DAG by its cluster: the one of this id, or the newest; None if EMR knows none."""
     for listed in _clusters(emr):
-        cluster = emr.describe_cluster(ClusterId=listed["Id"])["Cluster"]
-        tags = {tag["Key"]: tag["Value"] for tag in cluster.get("Tags", [])}
-        found = listed["Name"].removeprefix(f"{names.DAG_ID}/")
-        if run_id is None or run_id in (found, tags.get("run_id")):
-            timeline = cluster["Status"]["Timeline"]
-            return Run(
-                run_id or found,
-                listed["Id"],
-                timeline["CreationDateTime"],
-                timeline.get("ReadyDateTime"),
-                timeline.get("EndDateTime"),
-                tuple(_steps(emr, listed["Id"])),
-            )
+        named = listed["Name"].removeprefix(f"{names.DAG_ID}/")
+        if run_id in (None, named) or run_id == _tagged_run(emr, listed["Id"]):
+            return Run(run_id or named, read_cluster(emr, listed["Id"]))
     return None
 
 
@@ -115,14 +93,9 @@ def _clusters(emr: Any) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: each["Status"]["Timeline"]["CreationDateTime"], reverse=True)
 
 
-def _steps(emr: Any, cluster_id: str) -> list[Step]:
-    pages = emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
-    steps = []
-    for listed in (each for page in pages for each in page["Steps"]):
-        timeline = listed["Status"]["Timeline"]
-        start, end = timeline.get("StartDateTime"), timeline.get("EndDateTime")
-        steps.append(Step(listed["Name"], listed["Status"]["State"], start, end))
-    return sorted(steps, key=lambda step: step.start or datetime.max.replace(tzinfo=UTC))
+def _tagged_run(emr: Any, cluster_id: str) -> str | None:
+    """The run of a cluster whose name is too short for the run's id."""
+    return tags_of(emr.describe_cluster(ClusterId=cluster_id)["Cluster"]).get("run_id")
 
 
 def gather(session: boto3.session.Session, settings: Settings, run_id: str | None = None) -> Facts:
@@ -145,5 +118,5 @@ def gather(session: boto3.session.Session, settings: Settings, run_id: str | Non
             log.info("%s: %s", name, str(error).splitlines()[0])
             answers[name], missing[name] = [], str(error).splitlines()[0]
         else:
-            answers[name] = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+            answers[name] = result.records()
     return Facts(settings, datetime.now(UTC), run, answers, missing)

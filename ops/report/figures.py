@@ -12,6 +12,7 @@ from html import escape
 
 WIDTH = 360
 BLUE, RED, AMBER, GREY, LIGHT, INK = "#1d5f8a", "#b3382c", "#c77d0a", "#6b7684", "#dfe5ea", "#1c2733"
+ROW_HEIGHT = 34
 SERIES = (BLUE, "#7fb3d0", AMBER, RED, GREY)
 
 
@@ -47,42 +48,47 @@ def _svg(height: float, parts: Sequence[str], label: str) -> str:
     )
 
 
+def _row(index: int, bar: Bar, start: float, width: float, title: str, is_bad: bool = False) -> list[str]:
+    """One of several horizontal bars, below its label and with its value."""
+    y = index * ROW_HEIGHT
+    return [
+        _text(0, y + 12, bar.label),
+        _text(WIDTH, y + 12, bar.shown, "end", RED if is_bad else GREY),
+        _rect(0, y + 17, WIDTH, 9, LIGHT),
+        _rect(start, y + 17, width, 9, bar.colour, title),
+    ]
+
+
+def _key(x: float, base: float, colour: str, words: str) -> list[str]:
+    """What a colour stands for, below a chart."""
+    return [_rect(x, base + 26, 10, 10, colour), _text(x + 14, base + 35, words)]
+
+
+def _first_and_last(days: Sequence[date], left: float, base: float) -> list[str]:
+    """The names of the first and the last day, below a chart."""
+    last = [_text(WIDTH, base + 15, f"{days[-1]}", "end", GREY, 11)] if len(days) > 1 else []
+    return [*(_text(left, base + 15, f"{day}", colour=GREY, size=11) for day in days[:1]), *last]
+
+
 def bars(rows: Sequence[Bar], label: str) -> str:
     """Horizontal bars, each below its label and with its value: any number of them, long labels included."""
     largest = max((row.value for row in rows), default=0) or 1
-    parts = []
+    parts: list[str] = []
     for index, row in enumerate(rows):
-        y = index * 34
-        parts += [
-            _text(0, y + 12, row.label),
-            _text(WIDTH, y + 12, row.shown, "end", GREY),
-            _rect(0, y + 17, WIDTH, 9, LIGHT),
-            _rect(0, y + 17, WIDTH * row.value / largest, 9, row.colour, f"{row.label}: {row.shown}"),
-        ]
-    return _svg(len(rows) * 34, parts, label)
+        parts += _row(index, row, 0, WIDTH * row.value / largest, f"{row.label}: {row.shown}")
+    return _svg(len(rows) * ROW_HEIGHT, parts, label)
 
 
 def spans(rows: Sequence[tuple[str, float, float, bool]], label: str) -> str:
     """What ran when: (name, start and end in seconds from the beginning, whether it succeeded)."""
     last = max((end for _, _, end, _ in rows), default=0) or 1
-    parts = []
+    parts: list[str] = []
     for index, (name, start, end, is_good) in enumerate(rows):
-        y = index * 34
         shown = f"{end - start:,.0f} s" if is_good else f"{end - start:,.0f} s, failed"
-        parts += [
-            _text(0, y + 12, name),
-            _text(WIDTH, y + 12, shown, "end", GREY if is_good else RED),
-            _rect(0, y + 17, WIDTH, 9, LIGHT),
-            _rect(
-                WIDTH * start / last,
-                y + 17,
-                max(WIDTH * (end - start) / last, 2),
-                9,
-                BLUE if is_good else RED,
-                f"{name}: {start:,.0f} to {end:,.0f} s",
-            ),
-        ]
-    return _svg(len(rows) * 34, parts, label)
+        bar = Bar(name, end - start, shown, BLUE if is_good else RED)
+        title = f"{name}: {start:,.0f} to {end:,.0f} s"
+        parts += _row(index, bar, WIDTH * start / last, max(WIDTH * bar.value / last, 2), title, not is_good)
+    return _svg(len(rows) * ROW_HEIGHT, parts, label)
 
 
 def stacked_days(days: Sequence[date], series: dict[str, dict[date, float]], label: str) -> str:
@@ -99,13 +105,10 @@ def stacked_days(days: Sequence[date], series: dict[str, dict[date, float]], lab
             title = f"{day}, {name}: {values.get(day, 0):,.0f}"
             parts.append(_rect(index * step + 1, y, min(step - 2, 40), height, colour, title))
     parts.append(f'<line x1="0" y1="{base}" x2="{WIDTH}" y2="{base}" stroke="{GREY}"/>')
-    if days:
-        parts += [_text(0, base + 15, f"{days[0]}", colour=GREY, size=11)]
-    if len(days) > 1:
-        parts += [_text(WIDTH, base + 15, f"{days[-1]}", "end", GREY, 11)]
+    parts += _first_and_last(days, 0, base)
     x = 0.0
     for (name, _), colour in zip(series.items(), SERIES, strict=False):
-        parts += [_rect(x, base + 26, 10, 10, colour), _text(x + 14, base + 35, name)]
+        parts += _key(x, base, colour, name)
         x += 28 + 7 * len(name)
     return _svg(base + 42, parts, label)
 
@@ -157,10 +160,8 @@ def climate(weather: Sequence[Climate], measured: dict[date, float], label: str)
                 f"<title>{day}: measured {mean_degrees:.1f} °C</title></circle>"
             )
     parts += [
-        _text(left, base + 15, f"{weather[0].day}", colour=GREY, size=11),
-        _text(WIDTH, base + 15, f"{weather[-1].day}", "end", GREY, 11),
-        _rect(0, base + 26, 10, 10, BLUE),
-        _text(14, base + 35, "weather: mean, lowest to highest"),
+        *_first_and_last([each.day for each in weather], left, base),
+        *_key(0, base, BLUE, "weather: mean, lowest to highest"),
         f'<circle cx="226" cy="{base + 31}" r="4" fill="{RED}"/>',
         _text(235, base + 35, "measured, mean"),
     ]

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from config.grid import GRID
 from config.reconciliation import Account
 from config.weather import ATTRIBUTION
+from lakehouse.cluster_runs import ClusterRun
 from ops.report import figures
-from ops.report.facts import Facts, Rows, Run
+from ops.report.facts import Facts, Rows
 
 WORST_SENSORS = 8
 
@@ -141,8 +142,8 @@ def _figures(facts: Facts) -> dict[str, str]:
         found["rain"] = figures.bars(_rain(answers["weather"]), "Precipitation per month, mm")
     if answers["quarantine_by_day"]:
         found["quarantine"] = figures.bars(_reasons(answers["quarantine_by_day"]), "Quarantine by reason")
-    if facts.run and any(step.start for step in facts.run.steps):
-        found["timings"] = figures.spans(_spans(facts.run, facts.made_at), "Seconds per step")
+    if facts.run and any(step.started for step in facts.run.cluster.steps):
+        found["timings"] = figures.spans(_spans(facts.run.cluster, facts.made_at), "Seconds per step")
     return found
 
 
@@ -187,18 +188,17 @@ def _reasons(rows: Rows) -> list[figures.Bar]:
     return [figures.Bar(reason, count, f"{count:,}", figures.AMBER) for reason, count in ordered]
 
 
-def _spans(run: Run, now: datetime) -> list[tuple[str, float, float, bool]]:
+def _spans(cluster: ClusterRun, now: datetime) -> list[tuple[str, float, float, bool]]:
     def seconds(moment: datetime) -> float:
-        return (moment - run.created).total_seconds()
+        return (moment - cluster.created).total_seconds()
 
-    found = []
-    if run.ready:
-        found.append(("cluster starts", 0.0, seconds(run.ready), True))
-    for step in run.steps:
-        if step.start:
-            is_good = step.state in ("COMPLETED", "RUNNING")
-            found.append((step.name, seconds(step.start), seconds(step.end or now), is_good))
-    return found
+    starts = [("cluster starts", 0.0, seconds(cluster.ready), True)] if cluster.ready else []
+    ran = [
+        (step.job, seconds(step.started), seconds(step.ended or now), step.state in ("COMPLETED", "RUNNING"))
+        for step in cluster.steps
+        if step.started
+    ]
+    return [*starts, *sorted(ran, key=lambda span: span[1])]
 
 
 def _account(reconciled: Rows) -> list[Line]:

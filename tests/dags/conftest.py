@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import boto3
@@ -16,7 +17,7 @@ import pytest
 from botocore.loaders import create_loader
 from moto.emr.models import Cluster
 
-from config.project_config import DEFAULT_REGION
+from config.project_config import DEFAULT_REGION, Settings
 
 # Before anything imports Airflow, which reads its configuration once and makes its home at once.
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
@@ -123,6 +124,18 @@ def lossy_aws(
     monkeypatch.setattr("lakehouse.operators.FIRST_LOOK_SECONDS", 0.0)
     monkeypatch.setattr("lakehouse.step_logs.LOG_WAIT_SECONDS", 0.0)
     return lossy_server
+
+
+@pytest.fixture
+def s3(lossy_aws: LossyAws) -> Any:
+    """A client of the empty AWS."""
+    return boto3.client("s3", region_name=DEFAULT_REGION)
+
+
+@pytest.fixture
+def settings(settings_environment: dict[str, str]) -> Settings:
+    """The settings of the tests' environment."""
+    return Settings.from_mapping(settings_environment)
 
 
 @pytest.fixture

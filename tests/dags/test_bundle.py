@@ -11,14 +11,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from config.jobs import ALL_JOBS
 from config.project_config import Settings
 from lakehouse.bundle import build_bundle, bundle_hash, checkout_root, publish_bundle
-from tests.support.lossy_aws import LossyAws
 
 
 @pytest.fixture
@@ -31,18 +29,6 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / "emr_jobs" / job.module_file).write_text(f"print({job.name!r})\n")
     (tmp_path / "emr_jobs" / "notes.txt").write_text("not code")
     return tmp_path
-
-
-@pytest.fixture
-def s3(lossy_aws: LossyAws) -> Any:
-    """A client of the empty AWS."""
-    return boto3.client("s3", region_name="eu-north-1")
-
-
-@pytest.fixture
-def settings(settings_environment: dict[str, str]) -> Settings:
-    """The settings of the tests' environment."""
-    return Settings.from_mapping(settings_environment)
 
 
 def keys(s3: Any, settings: Settings) -> dict[str, Any]:

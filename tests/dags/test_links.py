@@ -13,6 +13,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from config.jobs import JOBS
 from config.tables import TABLES
 from lakehouse import links, report
+from tests.support.emr_runs import with_cluster
 from tests.support.task_runner import TaskRunner
 
 
@@ -49,7 +50,7 @@ def test_the_ui_finds_every_link_where_its_task_stores_it(kpis_dag: DAG) -> None
 
 def test_a_step_knows_its_links_while_it_runs(run: TaskRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONSOLE_URL", "http://console")
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     deferred = run.start("kpi_event_geo")
     assert deferred is not None
     cluster, step = run.xcom_pull("create_cluster"), run.xcom_pull("kpi_event_geo", "step_id")

@@ -20,6 +20,7 @@ from emr_jobs import (
     weather_transform,
 )
 from emr_jobs.edge.arguments import job_parser
+from tests.support.emr_runs import with_cluster
 from tests.support.task_runner import TaskRunner
 
 
@@ -35,7 +36,7 @@ def rendered_arguments(run: TaskRunner, job: Job) -> list[str]:
 @pytest.fixture
 def prepared(run: TaskRunner) -> TaskRunner:
     """The run, with its bundle published and its cluster made."""
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     return run
 
 
@@ -79,7 +80,7 @@ def test_ingest_is_told_of_failures_and_how_long_files_may_come(
     run: TaskRunner, monkeypatch: pytest.MonkeyPatch, environment: str, hours: int
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", environment)
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     ingest = parsed_arguments(run, JOBS["ingest_events"])
     assert (ingest.conversion_errors, ingest.open_hours) == ("s3://test-bronze/clickstream-errors/", hours)
 
@@ -97,7 +98,7 @@ def test_weather_is_told_of_days_service_and_bookkeeping(
     monkeypatch.setenv("WEATHER_API_URL", "http://127.0.0.1:1/")
     monkeypatch.setenv("ENVIRONMENT", "prod")
     run.params = {"weather_days": 30}
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     extract = parsed_arguments(run, JOBS["weather_extract"])
     assert (extract.days, extract.api_url, extract.region) == (30, "http://127.0.0.1:1", "eu-north-1")
     assert extract.checkpoint_store == "dynamodb"

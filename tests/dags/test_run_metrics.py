@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,10 +17,12 @@ from config.project_config import DEFAULT_REGION, Settings
 from config.run_tables import CLUSTER, RUN_METRICS
 from config.table_spec import TableSpec
 from config.tables import TABLES
-from lakehouse.run_metrics import ClusterRun, RunRow, StepRun, iceberg_schema, run_rows, write_rows
+from lakehouse.cluster_runs import ClusterRun, StepRun
+from lakehouse.run_metrics import RunRow, iceberg_schema, run_rows, write_rows
 from lakehouse.table_state import Change, late_tables, read_changes
 from ops.athena import run_query
 from tests.dags.conftest import BUCKETS
+from tests.support.emr_runs import with_cluster
 from tests.support.emulated_aws import EmulatedAws
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
@@ -35,7 +38,8 @@ def minute(number: float) -> datetime:
 
 
 def cluster(*steps: StepRun, ended: datetime | None = None) -> ClusterRun:
-    return ClusterRun("TERMINATED" if ended else "WAITING", minute(0), ended, core_nodes=2, steps=steps)
+    state = "TERMINATED" if ended else "WAITING"
+    return ClusterRun("j-1", state, minute(0), minute(1), ended, core_nodes=2, steps=steps)
 
 
 def test_a_job_counts_what_its_tables_took_in_while_it_ran() -> None:
@@ -140,7 +144,7 @@ def read_back(aws: EmulatedAws, settings: Settings) -> list[dict[str, Any]]:
         database=settings.glue_database,
         workgroup=settings.glue_database,
     )
-    return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    return result.records()
 
 
 @pytest.mark.aws
@@ -158,10 +162,12 @@ def test_rows_are_written_once_a_run_and_read_by_athena(lake: Settings, emulated
         ("second", JOB, "FAILED", 3),
     ]
     glue, s3 = emulated_aws.client("glue"), emulated_aws.client("s3")
-    last = read_changes(glue, s3, lake.glue_database, RUN_METRICS.name)[-1]
+    absent = replace(RUN_METRICS, name="absent")
+    changes = read_changes(glue, s3, lake.glue_database, [RUN_METRICS, absent])
+    last = changes[RUN_METRICS.name][-1]
     assert last.added_rows == 2
     assert last.at > NOW
-    assert read_changes(glue, s3, lake.glue_database, "none") == []
+    assert changes[absent.name] == []
 
 
 @pytest.mark.aws
@@ -176,7 +182,7 @@ def test_runs_that_end_together_lose_no_rows(lake: Settings, emulated_aws: Emula
 def test_the_task_records_its_run_and_names_late_tables(kpis_dag: DAG, lossy_aws: LossyAws) -> None:
     boto3.client("glue", region_name=DEFAULT_REGION).create_database(DatabaseInput={"Name": "analytics"})
     run = TaskRunner(kpis_dag)
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     run.start(JOB)
     (made,) = lossy_aws.emr.clusters.values()
     made.steps[0].state = "COMPLETED"

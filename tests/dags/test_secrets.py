@@ -14,6 +14,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from config.jobs import JOBS
 from tests.dags.conftest import DAGS_FOLDER
+from tests.support.emr_runs import with_cluster
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
 
@@ -90,7 +91,7 @@ def test_dags_hold_no_secret(secrets_in_environment: tuple[str, ...]) -> None:
 def test_tasks_hand_on_and_log_no_secret(
     secrets_in_environment: tuple[str, ...], run: TaskRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     job = next(iter(JOBS))
     deferred = run.start(job)
     (cluster,) = LossyAws().emr.clusters.values()

@@ -14,6 +14,7 @@ from moto.emr.models import Cluster
 from config import names
 from config.prices import cluster_use
 from config.project_config import DEFAULT_REGION
+from tests.support.emr_runs import with_cluster
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
 
@@ -29,7 +30,7 @@ def sweeper(dag_bag: DagBag, lossy_aws: LossyAws) -> TaskRunner:
 def leak(dag: DAG, run_id: str = OWNER) -> str:
     """Start a run's cluster and forget the run: its id."""
     run = TaskRunner(dag, run_id=run_id)
-    run.run("check_settings", "publish_bundle", "create_cluster")
+    with_cluster(run)
     cluster_id: str = run.xcom_pull("create_cluster")
     return cluster_id
 

@@ -7,26 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from config.project_config import Settings
 from lakehouse import wheelhouse
 from lakehouse.bundle import checkout_root
 from lakehouse.wheelhouse import download_wheels, publish_wheelhouse, wheelhouse_uri
-from tests.support.lossy_aws import LossyAws
 
 SOURCE = checkout_root() / "emr_jobs"
-
-
-@pytest.fixture
-def s3(lossy_aws: LossyAws) -> Any:
-    return boto3.client("s3", region_name="eu-north-1")
-
-
-@pytest.fixture
-def settings(settings_environment: dict[str, str]) -> Settings:
-    return Settings.from_mapping(settings_environment)
 
 
 def keys(s3: Any) -> list[str]:

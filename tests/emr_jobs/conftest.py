@@ -53,15 +53,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spark(spark_settings: dict[str, str], warehouse: Path) -> Iterator[SparkSession]:
     """A session with an Iceberg catalog ``glue`` in a folder."""
-    builder = SparkSession.builder.appName("tests")
     settings = {
         **spark_settings,
         f"spark.sql.catalog.{names.SPARK_CATALOG}.warehouse": str(warehouse),
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     }
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    session = SparkSession.builder.appName("tests").config(map=settings).getOrCreate()
     yield session
     session.stop()
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ops import ask
 from ops.athena import QueryResult
+from ops.terminal import result_table
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -61,6 +62,6 @@ def test_an_answer_tells_rows_bytes_seconds_and_dollars() -> None:
     assert ask.cost_line(result) == "2 rows; 2,500.000 MB scanned in 3.2 s, 0.012500 US dollars"
     console = Console(width=100)
     with console.capture() as captured:
-        console.print(ask.answer_table(result))
+        console.print(result_table(result))
     assert "0.333333" in captured.get()
     assert "2026-06-10 03:04:05 " in captured.get()

@@ -18,22 +18,34 @@ import pytest
 
 from config import names
 from config.project_config import Settings
+from lakehouse.cluster_runs import ClusterRun, StepRun
 from ops.report import __main__ as command
 from ops.report import figures, page
-from ops.report.facts import Facts, Run, Step, find_run, gather
+from ops.report.facts import Facts, Run, find_run, gather
 from tests.support.athena import Athena
 
 BEGUN = datetime(2026, 6, 10, 3, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    """So long after the run began."""
+    return BEGUN + timedelta(seconds=seconds)
+
+
 RUN = Run(
     "manual__2026-06-10T03:00:00+00:00",
-    "j-1",
-    BEGUN,
-    BEGUN + timedelta(seconds=20),
-    BEGUN + timedelta(seconds=90),
-    (
-        Step("ingest_events", "COMPLETED", BEGUN + timedelta(seconds=20), BEGUN + timedelta(seconds=60)),
-        Step("kpi_event_geo", "FAILED", BEGUN + timedelta(seconds=60), BEGUN + timedelta(seconds=85)),
-        Step("reconcile", "PENDING", None, None),
+    ClusterRun(
+        id="j-1",
+        state="TERMINATED",
+        created=BEGUN,
+        ready=after(20),
+        ended=after(90),
+        core_nodes=2,
+        steps=(
+            StepRun("reconcile", "PENDING", None, None),
+            StepRun("kpi_event_geo", "FAILED", after(60), after(85)),
+            StepRun("ingest_events", "COMPLETED", after(20), after(60)),
+        ),
     ),
 )
 PHONE, DESK = 390, 1200

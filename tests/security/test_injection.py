@@ -39,15 +39,22 @@ PARSERS: dict[str, argparse.ArgumentParser] = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("place", [1, 2])
-def test_databases_and_tables_are_names(text: str, place: int) -> None:
+def exit_codes(place: int, text: str) -> set[object]:
+    """How the jobs' parsers leave when one of their arguments is this text."""
+    codes = set()
     for name, parser in PARSERS.items():
         arguments = ["s3://bronze/clickstream/", "analytics", ALL_JOBS[name].table, "s3://iceberg/"]
         arguments[place] = text
         with pytest.raises(SystemExit) as left:
             parser.parse_args(arguments)
-        assert left.value.code in (0, 2)  # 0: --help
+        codes.add(left.value.code)
+    return codes
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("place", [1, 2])
+def test_databases_and_tables_are_names(text: str, place: int) -> None:
+    assert exit_codes(place, text) == {0 if text == "--help" else 2}
 
 
 @pytest.mark.parametrize(
@@ -55,12 +62,7 @@ def test_databases_and_tables_are_names(text: str, place: int) -> None:
 )
 @pytest.mark.parametrize("place", [0, 3])
 def test_paths_end_no_string(text: str, place: int) -> None:
-    for name, parser in PARSERS.items():
-        arguments = ["s3://bronze/clickstream/", "analytics", ALL_JOBS[name].table, "s3://iceberg/"]
-        arguments[place] = text
-        with pytest.raises(SystemExit) as left:
-            parser.parse_args(arguments)
-        assert left.value.code == 2
+    assert exit_codes(place, text) == {2}
 
 
 @pytest.mark.parametrize("variable", ["BRONZE_BUCKET", "GLUE_DATABASE", "AWS_REGION", "EMR_SERVICE_ROLE"])

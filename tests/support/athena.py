@@ -11,9 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from botocore.awsrequest import AWSRequest
 from pyiceberg.catalog.glue import GlueCatalog
 
+from local_stack.aws.athena.engine.errors import QueryError
 from local_stack.aws.athena.engine.hive_names import PARQUET_STORAGE
 from local_stack.aws.athena.engine.interface import Cancellation, Engine, Request, ResultColumn, Row
 from tests.support.accounts import Account, new_account
@@ -57,6 +59,18 @@ class EngineUnderTest:
         request = Request("query", sql, "default", "111122223333", "eu-north-1", "s3://none/", parameters)
         self.engine.run(request, sink, Cancellation())
         return sink
+
+    def value(self, expression: str) -> tuple[str, str | None]:
+        """Type and value of an expression."""
+        result = self.run(f"SELECT {expression}")
+        [type_], [(value,)] = result.types, result.rows
+        return type_, value
+
+    def failure(self, expression: str) -> str:
+        """Why an expression has no value."""
+        with pytest.raises(QueryError) as failed:
+            self.run(f"SELECT {expression}")
+        return str(failed.value)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,18 @@ class LossyAws:
         """moto's EMR, whose clusters and steps a test may put into any state."""
         return emr_backends[ACCOUNT][REGION]
 
+    @property
+    def cluster(self) -> Any:
+        """The only cluster, as moto keeps it."""
+        (cluster,) = self.emr.clusters.values()
+        return cluster
+
+    @property
+    def cluster_states(self) -> list[str]:
+        """States of all clusters ever made, in order of their making."""
+        clusters = sorted(self.emr.clusters.values(), key=lambda cluster: cluster.creation_datetime)
+        return [cluster.state for cluster in clusters]
+
     def reset(self) -> None:
         """Forget everything."""
         httpx.post(f"{self.endpoint}/moto-api/reset", timeout=60).raise_for_status()

@@ -22,9 +22,9 @@ from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-from botocore.exceptions import ClientError
 
 from config.names import ALERTS_PREFIX
+from lakehouse.objects import object_exists
 
 MAX_SUBJECT = 100
 """SNS's limit; it takes no line breaks either."""
@@ -75,7 +75,7 @@ class AlertNotifier(SnsNotifier):
         self.region_name = topic.split(":")[3]
         s3 = boto3.client("s3", region_name=self.region_name)
         key = f"{ALERTS_PREFIX}{self.kind}/{hashlib.sha256(self.matter.encode()).hexdigest()}.json"
-        if bucket and _exists(s3, bucket, key):
+        if bucket and object_exists(s3, bucket, key):
             self.log.info("This alert has been sent before: s3://%s/%s", bucket, key)
             return
         self.subject = _NOT_IN_SUBJECTS.sub(" ", self.subject)[:MAX_SUBJECT]
@@ -117,13 +117,3 @@ def late_run_alert(after: timedelta) -> DeadlineAlert:
         interval=after,
         callback=AsyncCallback(AlertNotifier, kwargs=notice),
     )
-
-
-def _exists(s3: Any, bucket: str, key: str) -> bool:
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            return False
-        raise
-    return True

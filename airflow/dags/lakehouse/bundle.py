@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 import config
 from config.jobs import ALL_JOBS, Bundle
 from config.project_config import Settings
+from lakehouse.objects import bucket_and_key
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def publish_bundle(s3: Any, settings: Settings, root: Path | None = None) -> Bun
     """
     files = build_bundle(root or checkout_root())
     uri = f"{settings.bundles_path}{bundle_hash(files)}/"
-    bucket, prefix = uri.removeprefix("s3://").split("/", 1)
+    bucket, prefix = bucket_and_key(uri)
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
     present = {item["Key"].removeprefix(prefix) for item in listed.get("Contents", [])}
     uploaded = [

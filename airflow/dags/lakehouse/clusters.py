@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lakehouse.aws_calls import call_once
@@ -51,18 +51,19 @@ def clusters_of(emr: Any, request: Mapping[str, Any], states: Sequence[str] = LI
 
     They have its name and, perhaps among others, its tags.
     """
-    tags = _as_dict(request["Tags"])
+    tags = tags_of(request)
     pages = emr.get_paginator("list_clusters").paginate(ClusterStates=list(states))
     for page in pages:
         for listed in page["Clusters"]:
             if listed["Name"] == request["Name"]:
                 cluster = emr.describe_cluster(ClusterId=listed["Id"])["Cluster"]
-                if tags.items() <= _as_dict(cluster.get("Tags", [])).items():
+                if tags.items() <= tags_of(cluster).items():
                     yield listed["Id"]
 
 
-def _as_dict(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a cluster as EMR describes it, or as it was asked for."""
+    return {tag["Key"]: tag["Value"] for tag in cluster.get("Tags", [])}
 
 
 def ensure_cluster(

@@ -11,8 +11,6 @@ from config.environments import PROFILES, EnvironmentProfile
 
 OWNER = "data-platform"
 
-START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
-
 DAG_DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
     "depends_on_past": False,
@@ -24,6 +22,14 @@ DAG_DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=15),
 }
 """Every DAG's default arguments. A retry is cheap: it adopts the cluster and the step of its own run."""
+
+DAG_ARGUMENTS: dict[str, Any] = {
+    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": DAG_DEFAULT_ARGS,
+}
+"""Every DAG's own arguments."""
 
 # No DAG sets dagrun_timeout: when it strikes, Airflow skips the tasks that are left, the teardown too.
 

@@ -13,6 +13,9 @@ from enum import StrEnum
 
 MAX_HEADLINE = 300
 
+JAVA_FRAME = re.compile(r"\s+(?:at \S+\(.*\)|\.\.\. \d+ more|Suppressed: .*)\s*$")
+"""A line below an exception that says where it came from, not what it is."""
+
 
 class Cause(StrEnum):
     """Why a step failed; the value is how people are told."""
@@ -236,7 +239,6 @@ _TIME_IS_OVER = re.compile(r"Time limit exceeded|[Ee]xit ?[Cc]ode:? 124\b|out of
 _KILLED = re.compile(r"ended by signal 9|[Ee]xit ?[Cc]ode:? 137\b|^Killed\b")
 
 _LOGGED_IN_PASSING = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN) ")
-_JAVA_FRAME = re.compile(r"\s+(?:at \S+\(.*\)|\.\.\. \d+ more|Suppressed: .*)\s*$")
 _TRACEBACK = "Traceback (most recent call last)"
 _EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.)+(?:\w+\$)*[A-Z]\w*(?:Exception|Error|Failure)\b.*)")
 _PYTHON_EXCEPTION = re.compile(r"^((?:[\w.]+\.)?\w*(?:Error|Exception)\b.*)", re.MULTILINE)
@@ -313,7 +315,7 @@ def _without_passing(text: str) -> str:
             passing = bool(_LOGGED_IN_PASSING.match(line))
         elif line.startswith((_TRACEBACK, "usage: ", "Exception in thread")):
             passing = False
-        if not passing and not _JAVA_FRAME.match(line):
+        if not passing and not JAVA_FRAME.match(line):
             kept.append(line)
     return "\n".join(kept)
 

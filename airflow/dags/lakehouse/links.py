@@ -13,6 +13,8 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import XCom
 from airflow.sdk import BaseOperatorLink
 
+from lakehouse.objects import bucket_and_key
+
 AWS_CONSOLE = "https://console.aws.amazon.com"
 
 
@@ -29,7 +31,7 @@ def cluster_url(cluster_id: str, region: str) -> str:
 
 def object_url(uri: str, region: str) -> str:
     """Where an object of S3 is shown."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(uri)
     if other := _other_console():
         return f"{other}/object/{bucket}/{quote(key)}"
     return f"{AWS_CONSOLE}/s3/object/{bucket}?region={region}&prefix={quote(key, safe='')}"

@@ -11,27 +11,18 @@ from airflow.sdk.exceptions import AirflowException
 
 from config.jobs import INGEST_JOB, Job
 from config.project_config import Settings
-from lakehouse.alerts import AlertKind, alert_on_failure
-from lakehouse.assets import table_asset
+from lakehouse.alerts import late_run_alert
+from lakehouse.defaults import DAG_ARGUMENTS
 from lakehouse.lease import Lease, LeasedError
-from lakehouse.operators import (
-    CLUSTER_START_LIMIT,
-    CreateRunClusterOperator,
-    SparkStepOperator,
-    TerminateRunClusterOperator,
-)
-from lakehouse.tasks import (
-    DATABASE,
-    EMR_ARGUMENTS,
-    all_jobs_done,
-    check_settings,
-    publish_bundle,
-    record_run,
-    step_wait_limit,
-)
+from lakehouse.operators import CLUSTER_START_LIMIT
+from lakehouse.tasks import check_settings, publish_bundle
+from lakehouse.wiring import create_cluster, end_run, run_step, step_wait_limit
 
 LATE_AFTER = timedelta(hours=6)
 """A run of one job that takes longer is told of."""
+
+ONE_JOB_ARGUMENTS: dict[str, Any] = {**DAG_ARGUMENTS, "deadline": late_run_alert(LATE_AFTER)}
+"""Arguments of every DAG of one job."""
 
 LEASE_POLL = timedelta(minutes=2)
 
@@ -45,40 +36,12 @@ def wire_one_job(job: Job) -> None:
     steps = publish_bundle(checked["settings"], [job.name])
     wait_limit = step_wait_limit([job])
     leased = take_lease(checked["settings"], int((CLUSTER_START_LIMIT + wait_limit).total_seconds()))
-    create = CreateRunClusterOperator(
-        task_id="create_cluster",
-        job_flow_overrides=checked["cluster_request"],
-        doc_md="This run's EMR cluster, made or adopted; ready when it ends",
-        **EMR_ARGUMENTS,
-    )
-    terminate = TerminateRunClusterOperator(
-        task_id="terminate_cluster",
-        cluster_request=checked["cluster_request"],
-        retries=5,
-        doc_md="Ends whatever lives of this run's cluster, whatever happened before",
-        on_failure_callback=alert_on_failure("Cluster not terminated", AlertKind.LEAKED_CLUSTER),
-        **EMR_ARGUMENTS,
-    )
-    record = record_run(checked["settings"], checked["cluster_request"])
-    verdict = all_jobs_done([job.name])
-    step = SparkStepOperator(
-        task_id=job.name,
-        job_flow_id=create.output,
-        steps=[steps[job.name]],
-        wait_limit=wait_limit,
-        database=DATABASE,
-        doc_md=job.doc,
-        outlets=[table_asset(table) for table in job.outputs],
-        **EMR_ARGUMENTS,
-    )
+    create = create_cluster(checked)
+    step = run_step(job, create, steps, wait_limit)
     given_back = give_back_lease(checked["settings"])
-    # As setups they run again when the job is cleared; with one of them done, the teardowns run.
-    terminate.as_teardown(setups=[checked, steps, leased, create], on_failure_fail_dagrun=True)
-    verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
-    record.as_teardown(setups=checked)
     given_back.as_teardown(setups=leased)
-    terminate >> record
-    steps >> leased >> create >> step >> [verdict, terminate, given_back]
+    ends = end_run(checked, [steps, leased, create], [job.name])
+    steps >> leased >> create >> step >> [*ends, given_back]
 
 
 @task(retries=LEASE_PATIENCE, retry_delay=LEASE_POLL, retry_exponential_backoff=False)

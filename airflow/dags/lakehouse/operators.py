@@ -52,14 +52,12 @@ GRACE = timedelta(minutes=2)
 """A deferral ends itself this much after its trigger should have: the triggerer may be gone."""
 
 
-def attempts_within(limit: timedelta, poll_seconds: int) -> int:
-    """How often to ask, every ``poll_seconds``, to have waited for at least ``limit``."""
-    return math.ceil(limit.total_seconds() / poll_seconds) + 1
-
-
-def connection_arguments(operator: AwsBaseOperator[Any]) -> dict[str, Any]:
-    """What a trigger needs to talk to the same AWS as its operator."""
+def trigger_arguments(operator: AwsBaseOperator[Any], limit: timedelta) -> dict[str, Any]:
+    """What a trigger needs to talk to the same AWS as its operator, and to wait for at least ``limit``."""
+    poll_seconds = int(operator.waiter_delay)
     return {
+        "waiter_delay": poll_seconds,
+        "waiter_max_attempts": math.ceil(limit.total_seconds() / poll_seconds) + 1,
         "aws_conn_id": operator.aws_conn_id,
         "region_name": operator.region_name,
         "verify": operator.verify,
@@ -101,13 +99,10 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
         event = {"job_flow_id": cluster_id}
         if settles(self.hook.conn, cluster_id, READY_STATES):
             return self.execute_complete(context, event)
-        poll_seconds = int(self.waiter_delay)
         raise TaskDeferred(
             trigger=EmrCreateJobFlowTrigger(
                 job_flow_id=cluster_id,
-                waiter_delay=poll_seconds,
-                waiter_max_attempts=attempts_within(CLUSTER_START_LIMIT, poll_seconds),
-                **connection_arguments(self),
+                **trigger_arguments(self, CLUSTER_START_LIMIT),
             ),
             method_name="execute_complete",
             timeout=CLUSTER_START_LIMIT + GRACE,
@@ -162,7 +157,6 @@ class SparkStepOperator(EmrAddStepsOperator):
         (step_id,) = super().execute(context)
         cluster_id = str(self.job_flow_id)
         self._submitted = (cluster_id, step_id)
-        poll_seconds = int(self.waiter_delay)
         log_uri = step_log_uri(self.hook.conn, cluster_id, step_id, "stderr")
         self.log.info("Step %s on cluster %s; its log will be %s", step_id, cluster_id, log_uri)
         context["ti"].xcom_push(key="step_id", value=step_id)
@@ -172,9 +166,7 @@ class SparkStepOperator(EmrAddStepsOperator):
             trigger=StepTrigger(
                 job_flow_id=cluster_id,
                 step_id=step_id,
-                waiter_delay=poll_seconds,
-                waiter_max_attempts=attempts_within(self.wait_limit, poll_seconds),
-                **connection_arguments(self),
+                **trigger_arguments(self, self.wait_limit),
             ),
             method_name="execute_complete",
             kwargs={"step_id": step_id},
@@ -269,13 +261,10 @@ class TerminateRunClusterOperator(EmrTerminateJobFlowOperator):
         super().execute(context)
         if settles(emr, cluster_id, ENDED_STATES):
             return self.execute_complete(context, cluster_id=cluster_id)
-        poll_seconds = int(self.waiter_delay)
         raise TaskDeferred(
             trigger=EmrTerminateJobFlowTrigger(
                 job_flow_id=cluster_id,
-                waiter_delay=poll_seconds,
-                waiter_max_attempts=attempts_within(CLUSTER_END_LIMIT, poll_seconds),
-                **connection_arguments(self),
+                **trigger_arguments(self, CLUSTER_END_LIMIT),
             ),
             method_name="execute_complete",
             kwargs={"cluster_id": cluster_id},

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException
 
 from config.project_config import Settings
-from lakehouse.bundle import checkout_root
 from lakehouse.links import ReportLink, object_url
+from lakehouse.processes import run_module
 
 
 class PublishReportOperator(BaseOperator):
@@ -30,13 +27,7 @@ class PublishReportOperator(BaseOperator):
         """
         settings, run_id = Settings.from_mapping(os.environ), context["run_id"]
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "ops.report", "--run", run_id]
-            command += ["--output", str(Path(folder) / "report.html")]
-            done = subprocess.run(command, cwd=checkout_root(), capture_output=True, text=True, check=False)
-        self.log.info("%s%s", done.stderr, done.stdout)
-        if done.returncode:
-            reason = done.stderr.strip().splitlines()[-1:]
-            raise AirflowException(f"ops.report exited with {done.returncode}: {' '.join(reason)}")
+            run_module("ops.report", "--run", run_id, "--output", str(Path(folder) / "report.html"))
         uri = settings.report_uri(run_id)
         ReportLink.store(context["ti"], object_url(uri, settings.aws_region))
         return uri

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +18,12 @@ from pyiceberg.types import DoubleType, LongType, NestedField, PrimitiveType, St
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from config import names
-from config.cluster import CORE_NODES_TAG
 from config.jobs import ALL_JOBS
 from config.prices import cluster_use
 from config.project_config import Settings
 from config.run_tables import CLUSTER, RUN_METRICS
 from config.table_spec import Column, TableSpec
+from lakehouse.cluster_runs import ClusterRun, StepRun
 from lakehouse.table_state import Change
 
 _TYPES: dict[str, tuple[PrimitiveType, pa.DataType]] = {
@@ -41,27 +41,6 @@ _WRITERS_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
-class StepRun:
-    """One attempt of a job: EMR's state of the step, and when it ran (None: it did not)."""
-
-    job: str
-    state: str
-    started: datetime | None
-    ended: datetime | None
-
-
-@dataclass(frozen=True)
-class ClusterRun:
-    """A cluster of the run: its state and life (``ended`` None: it lives), and its steps."""
-
-    state: str
-    created: datetime
-    ended: datetime | None
-    core_nodes: int
-    steps: tuple[StepRun, ...]
-
-
-@dataclass(frozen=True)
 class RunRow:
     """A row of ``run_metrics``, its columns but for dag_id, run_id and measured_at."""
 
@@ -74,37 +53,6 @@ class RunRow:
     bytes: int | None = None
     cluster_hours: float | None = None
     cost_usd: float | None = None
-
-
-def read_cluster(emr: Any, cluster_id: str) -> ClusterRun:
-    """A cluster and its steps, as EMR tells of them."""
-    cluster = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
-    tags = {tag["Key"]: tag["Value"] for tag in cluster.get("Tags", [])}
-    life = cluster["Status"]["Timeline"]
-    pages = emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
-    steps = tuple(_step(step) for page in pages for step in page["Steps"])
-    return ClusterRun(
-        state=cluster["Status"]["State"],
-        created=life["CreationDateTime"].astimezone(UTC),
-        ended=_utc(life.get("EndDateTime")),
-        core_nodes=int(tags.get(CORE_NODES_TAG, 1)),
-        steps=steps,
-    )
-
-
-def _step(step: Mapping[str, Any]) -> StepRun:
-    timeline = step["Status"].get("Timeline", {})
-    return StepRun(
-        job=step["Name"],
-        state=step["Status"]["State"],
-        started=_utc(timeline.get("StartDateTime")),
-        ended=_utc(timeline.get("EndDateTime")),
-    )
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    """A time of boto3's, which are in the machine's zone."""
-    return time.astimezone(UTC) if time else None
 
 
 def run_rows(

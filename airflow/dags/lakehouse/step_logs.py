@@ -12,7 +12,8 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lakehouse.diagnosis import Diagnosis, StepOutcome, diagnose
+from lakehouse.diagnosis import JAVA_FRAME, Diagnosis, StepOutcome, diagnose
+from lakehouse.objects import ABSENT, bucket_and_key
 from lakehouse.steps import StepStatus
 
 Stream = Literal["stdout", "stderr", "controller"]
@@ -24,8 +25,6 @@ LOG_WAIT_SECONDS = 360.0
 """How long a failed task waits for its step's logs: EMR copies them every five minutes."""
 
 LOG_POLL_SECONDS = 15.0
-
-_JAVA_FRAME = re.compile(r"\s+(at \S+\(.*\)|\.\.\. \d+ more)\s*$")
 
 
 def log_uri_of(emr: Any, cluster_id: str) -> str | None:
@@ -51,11 +50,11 @@ def read_log(s3: Any, uri: str) -> str | None:
     Raises:
         ClientError: for another reason than that it is missing.
     """
-    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    bucket, key = bucket_and_key(uri)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if error.response["Error"]["Code"] in ABSENT:
             return None
         raise
     text: str = gzip.decompress(body).decode(errors="replace")
@@ -69,7 +68,7 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
     ['Caused by: gone', '    ... 2 frames', 'stopped']
     """
     condensed: list[str] = []
-    for is_frame, group in groupby(text.splitlines(), key=lambda line: bool(_JAVA_FRAME.match(line))):
+    for is_frame, group in groupby(text.splitlines(), key=lambda line: bool(JAVA_FRAME.match(line))):
         found = list(group)
         condensed += [f"    ... {len(found)} frames"] if is_frame else found
     return "\n".join(condensed[-lines:])

@@ -10,7 +10,7 @@ from typing import Any
 from config import names
 from config.cluster import CORE_NODES_TAG
 from config.prices import ClusterUse, cluster_use
-from lakehouse.clusters import LIVE_STATES, cluster_name
+from lakehouse.clusters import LIVE_STATES, cluster_name, tags_of
 
 RunIsLive = Callable[[str, str], bool]
 """Whether a DAG (its id) has a live run of this id; with an empty id, any live run at all."""
@@ -54,7 +54,7 @@ def clusters_of_project(emr: Any, environment: str) -> Iterator[LiveCluster]:
     for page in emr.get_paginator("list_clusters").paginate(ClusterStates=list(LIVE_STATES)):
         for listed in page["Clusters"]:
             described = _described(emr, listed["Id"])
-            tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+            tags = tags_of(described)
             if tags.get("project") == names.PROJECT and tags.get("environment") == environment:
                 yield LiveCluster(
                     id=listed["Id"],

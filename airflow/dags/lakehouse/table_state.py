@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from config.table_spec import TableSpec
+from lakehouse.objects import bucket_and_key
 
 _UNCHANGED = "replace"
 """Operation of a snapshot that only arranges the same rows anew."""
@@ -41,18 +42,28 @@ class LateTable:
         return f"{self.name} has not changed for {self.hours:.0f} h ({self.allowed_hours} h are allowed)"
 
 
-def read_changes(glue: Any, s3: Any, database: str, table: str) -> list[Change]:
-    """The changes that a table's snapshots still tell of, the oldest first; none if there is no table."""
+def read_metadata(glue: Any, s3: Any, database: str, table: str) -> dict[str, Any]:
+    """The metadata of an Iceberg table, which Glue names; empty if there is no table."""
     try:
         found = glue.get_table(DatabaseName=database, Name=table)["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "EntityNotFoundException":
-            return []
+            return {}
         raise
-    uri = found["Parameters"]["metadata_location"]
-    bucket, key = uri.partition("://")[2].split("/", 1)
+    bucket, key = bucket_and_key(found["Parameters"]["metadata_location"])
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    metadata = json.loads(gzip.decompress(body) if key.endswith(".gz.metadata.json") else body)
+    metadata: dict[str, Any] = json.loads(
+        gzip.decompress(body) if key.endswith(".gz.metadata.json") else body
+    )
+    return metadata
+
+
+def read_changes(glue: Any, s3: Any, database: str, specs: Iterable[TableSpec]) -> dict[str, list[Change]]:
+    """By table the changes that its snapshots still tell of, the oldest first; none if there is no table."""
+    return {spec.name: _changes(read_metadata(glue, s3, database, spec.name)) for spec in specs}
+
+
+def _changes(metadata: Mapping[str, Any]) -> list[Change]:
     snapshots = metadata.get("snapshots", [])
     changes = [_change(each) for each in snapshots if each["summary"]["operation"] != _UNCHANGED]
     return sorted(changes, key=lambda change: change.at)
@@ -72,7 +83,7 @@ def late_tables(
 ) -> list[LateTable]:
     """Those of the tables that somebody waits for and that have not changed in time.
 
-    ``changes`` are the tables' by name, as ``read_changes`` gives them.
+    ``changes`` is what ``read_changes`` gives.
     """
     late = []
     for spec in specs:

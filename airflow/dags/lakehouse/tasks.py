@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -17,35 +15,21 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from config.cluster import run_job_flow_request
-from config.jobs import ALL_JOBS, KILL_AFTER_SECONDS, WEATHER_CHECK, Job, emr_step, weather_check_arguments
+from config.jobs import ALL_JOBS, WEATHER_CHECK, emr_step, weather_check_arguments
 from config.project_config import Settings
 from config.tables import TABLES
 from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
-from lakehouse.bundle import checkout_root
 from lakehouse.bundle import publish_bundle as publish
+from lakehouse.cluster_runs import read_cluster
 from lakehouse.clusters import ENDED_STATES, UNENDED_STATES, cluster_name, clusters_of, run_tags
 from lakehouse.diagnosis import ADVICE, Cause
 from lakehouse.operators import DIAGNOSIS
+from lakehouse.processes import run_module
 from lakehouse.repairs import backfill_options, erasure_options, replay_options
 from lakehouse.table_state import late_tables, read_changes
 from lakehouse.wheelhouse import publish_wheelhouse, wheelhouse_uri
 
 log = logging.getLogger(__name__)
-
-CLEAN_UP = timedelta(minutes=10)
-
-EMR_ARGUMENTS: dict[str, Any] = {
-    "aws_conn_id": None,
-    "region_name": "{{ ti.xcom_pull(task_ids='check_settings', key='region') }}",
-    "waiter_delay": "{{ ti.xcom_pull(task_ids='check_settings', key='poll_seconds') }}",
-}
-"""Arguments of every EMR operator, templated: region and pace come from the checked settings.
-
-There is no Airflow connection: credentials and endpoint come from the environment, as for any SDK.
-"""
-
-DATABASE = "{{ ti.xcom_pull(task_ids='check_settings', key='settings')['glue_database'] }}"
-"""The database of the checked settings, templated."""
 
 
 @task(multiple_outputs=True, retries=0, on_failure_callback=alert_on_failure("Run failed"))
@@ -110,14 +94,8 @@ def weather_check(settings: dict[str, Any]) -> str:
     """
     if "weather_extract" not in get_current_context()["params"].get("jobs", ["weather_extract"]):
         raise AirflowSkipException("weather_extract is not among this run's jobs")
-    command = [sys.executable, "-m", f"emr_jobs.{WEATHER_CHECK}"]
-    command += weather_check_arguments(Settings(**settings), *range_options())
-    done = subprocess.run(command, cwd=checkout_root(), capture_output=True, text=True, check=False)
-    log.info("%s%s", done.stderr, done.stdout)
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:]
-        raise AirflowFailException(f"{WEATHER_CHECK} exited with {done.returncode}: {' '.join(reason)}")
-    return done.stdout.strip()
+    arguments = weather_check_arguments(Settings(**settings), *range_options())
+    return run_module(f"emr_jobs.{WEATHER_CHECK}", *arguments, failure=AirflowFailException).strip()
 
 
 def range_options() -> list[str]:
@@ -195,9 +173,9 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
     checked, now = Settings(**settings), datetime.now(UTC)
     emr, glue, s3 = (boto3.client(name, region_name=checked.aws_region) for name in ("emr", "glue", "s3"))
     specs = [spec for spec in TABLES.values() if spec.format == "iceberg"]
-    changes = {spec.name: read_changes(glue, s3, checked.glue_database, spec.name) for spec in specs}
+    changes = read_changes(glue, s3, checked.glue_database, specs)
     states = (*UNENDED_STATES, *ENDED_STATES)
-    clusters = [run_metrics.read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
+    clusters = [read_cluster(emr, each) for each in clusters_of(emr, cluster_request, states)]
     rows = run_metrics.run_rows(clusters, changes, now)
     for row in rows:
         log.info("%s", row)
@@ -212,9 +190,3 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
             message=f"{table}.\n\nSeen by run {run_id} of {dag_id}",
         ).notify(context)
     return {"parts": [asdict(row) for row in rows], "late_tables": [str(table) for table in late]}
-
-
-def step_wait_limit(jobs: Sequence[Job]) -> timedelta:
-    """How long a step of a run may take, queueing behind all the others included."""
-    limits = (timedelta(minutes=job.time_limit_minutes, seconds=KILL_AFTER_SECONDS) for job in jobs)
-    return sum(limits, start=CLEAN_UP)

@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 
 from config.project_config import ConfigError, Settings
 from lakehouse.bundle import checkout_root
+from lakehouse.objects import bucket_and_key, object_exists
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def publish_wheelhouse(s3: Any, settings: Settings, root: Path | None = None) ->
         subprocess.CalledProcessError: the wheels cannot be had, or are not the locked ones.
     """
     uri = wheelhouse_uri(settings, root)
-    bucket, prefix = uri.removeprefix("s3://").split("/", 1)
-    if _exists(s3, bucket, prefix + LOCK):
+    bucket, prefix = bucket_and_key(uri)
+    if object_exists(s3, bucket, prefix + LOCK):
         log.info("Wheelhouse %s is there", uri)
         return uri
     with tempfile.TemporaryDirectory(prefix="wheelhouse-") as name:
@@ -105,16 +106,6 @@ def _machine(wheels: str) -> str:
     if wheels != "native":
         return f"cp{CLUSTER_PYTHON}-manylinux_2_28_{wheels}"
     return f"cp{platform.python_version()}-{sys.platform}-{platform.machine()}"
-
-
-def _exists(s3: Any, bucket: str, key: str) -> bool:
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            return False
-        raise
-    return True
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.days import DayRange
 from config.grid import GRID, Grid
 from emr_jobs.weather.ledger import DayState, GapLedger, LedgerError, state_of
-from emr_jobs.weather.series import DailyRecord, Source, days_between
+from emr_jobs.weather.series import DailyRecord, Source
 
 DAY = date(2026, 3, 1)
 SMALL = Grid(rows=1, columns=3)
@@ -19,7 +20,7 @@ SMALL = Grid(rows=1, columns=3)
 
 def test_year_without_gaps_is_one_entry_on_disk() -> None:
     ledger = GapLedger(GRID)
-    for day in days_between(date(2025, 1, 1), date(2025, 12, 31)):
+    for day in DayRange(date(2025, 1, 1), date(2025, 12, 31)).days:
         ledger.record(day, dict.fromkeys(range(100), DayState.FETCHED), DAY)
     assert ledger.to_content()["days"] == [{"start": "2025-01-01", "end": "2025-12-31", "states": "F100"}]
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.days import DayRange
 from config.grid import GRID, Grid
 from config.weather import MAX_REQUEST_LOCATIONS, MAX_REQUEST_WEIGHT
 from emr_jobs.weather.ledger import DayState, GapLedger
-from emr_jobs.weather.planner import DayRange, plan_requests
-from emr_jobs.weather.series import Source, days_between
+from emr_jobs.weather.planner import plan_requests
+from emr_jobs.weather.series import Source
 
 TODAY = date(2026, 11, 22)
 ARCHIVED = TODAY - timedelta(days=2)
@@ -74,7 +75,7 @@ def test_every_gap_is_asked_exactly_once_and_no_settled_day_ever(
     requests = plan_requests(ledger, wanted, TODAY, TODAY - timedelta(days=lag))
     asked = [(span.sensor, day) for request in requests for span in request.spans for day in span.days]
     assert len(asked) == len(set(asked))
-    days = set(known) | set(days_between(wanted.start, wanted.end))
+    days = set(known) | set(wanted.days)
     owed = {(n, day) for day in days for n in range(4) if ledger.of_day(day)[n] == DayState.OWED}
     assert owed <= set(asked)
     for sensor, day in set(asked) - owed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from local_stack.aws.athena.engine.errors import QueryError
 from tests.support.athena import EngineUnderTest
 
 VALUES = [
@@ -228,12 +227,9 @@ FAILURES = [
 
 @pytest.mark.parametrize(("expression", "type_", "value"), VALUES)
 def test_value(engine: EngineUnderTest, expression: str, type_: str, value: str | None):
-    result = engine.run(f"SELECT {expression}")
-    assert (result.types, result.rows) == ([type_], [(value,)])
+    assert engine.value(expression) == (type_, value)
 
 
 @pytest.mark.parametrize(("expression", "message"), FAILURES)
 def test_failure(engine: EngineUnderTest, expression: str, message: str):
-    with pytest.raises(QueryError) as failed:
-        engine.run(f"SELECT {expression}")
-    assert str(failed.value).startswith(message)
+    assert engine.failure(expression).startswith(message)
