@@ -1,4 +1,4 @@
-"""Nothing is lost, nor delivered twice without need, when something is missing, changed, killed or restarted."""
+"""Nothing is lost, or delivered twice without need, when something is missing, changed or interrupted."""
 
 from __future__ import annotations
 
