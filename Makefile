@@ -23,14 +23,14 @@ reconcile: setup ## Where every event ended up: prints the account, fails if any
 report: setup ## A page about the newest run, for any browser: .local/report.html, and in S3 beside its logs
 	@set -a; if [ -f .local/env ]; then . .local/env; fi; $(PYTHON) -m ops.report
 
-test: setup ## Everything that passes or fails, the whole chain included; not the containers
+test: setup ## Everything that passes or fails: the whole chain, and the container stacks where Docker answers
 	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## The property tests of the lake, many times as long (LAKE_SEED=N repeats a run)
 	@LAKE_HISTORIES=30 LAKE_MODEL_HISTORIES=100000 $(PYTHON) -m pytest -s tests/emr_jobs/test_ingest_model.py \
 	  tests/emr_jobs/test_incremental_histories.py tests/emr_jobs/test_lake_histories.py
 
-test-docker: setup ## The container stacks: built, brought up, run, taken down (needs a Docker engine)
+test-docker: setup ## Only the container stacks: built, brought up, run, taken down (needs a Docker engine)
 	@$(PYTHON) -m pytest tests/docker -m docker
 
 test-exact: setup ## A real Trino 476: as Athena, and the same answers to the saved questions (821 MB, once)

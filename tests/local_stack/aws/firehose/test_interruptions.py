@@ -1,4 +1,4 @@
-"""Nothing is lost when something is missing, changed, restarted or killed, nor twice unless killed."""
+"""Nothing is lost, or delivered twice without need, when something is missing, changed or interrupted."""
 
 from __future__ import annotations
 
