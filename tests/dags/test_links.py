@@ -12,7 +12,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from config.jobs import JOBS
 from config.tables import TABLES
-from lakehouse import links, report
+from lakehouse import links, processes
 from tests.support.emr_runs import with_cluster
 from tests.support.task_runner import TaskRunner
 
@@ -78,7 +78,7 @@ def answering(code: int, out: str, err: str) -> Any:
 
 
 def test_the_report_is_linked_from_its_task(run: TaskRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report.subprocess, "run", answering(0, "s3://...", ""))
+    monkeypatch.setattr(processes.subprocess, "run", answering(0, "s3://...", ""))
     monkeypatch.setenv("AWS_CONSOLE_URL", "http://console")
     run.run("check_settings", "publish_report")
     uri = f"s3://test-logs/reports/clickstream_emr_kpis/{run.run_id}.html"
@@ -88,7 +88,7 @@ def test_the_report_is_linked_from_its_task(run: TaskRunner, monkeypatch: pytest
 
 
 def test_a_report_that_cannot_be_made_says_why(run: TaskRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report.subprocess, "run", answering(1, "", "Traceback\nAthena: FAILED: why"))
+    monkeypatch.setattr(processes.subprocess, "run", answering(1, "", "Traceback\nAthena: FAILED: why"))
     run.run("check_settings")
     with pytest.raises(AirflowException, match=r"exited with 1: Athena: FAILED: why"):
         run.run("publish_report")
