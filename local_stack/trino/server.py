@@ -19,6 +19,10 @@ HIVE_CATALOG = "hive"
 READY_SECONDS = 180
 REQUEST_SECONDS = 60
 
+CATALOG_SECONDS = 60
+"""A server that answers may still need so long to take up its catalogs."""
+
+_PAUSE_SECONDS = 0.5
 _NOT_YET = ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
 
 _JVM = (
@@ -93,6 +97,8 @@ class Trino:
     ) -> Iterator[Mapping[str, Any]]:
         """The answer in the pages of Trino's protocol (``columns``, ``data``, ``stats``, ``updateCount``).
 
+        A statement that no node takes yet is put again.
+
         ``session`` are session properties. ``on_page`` is told where the next page is, which is where
         ``cancel`` stops the statement.
 
@@ -102,11 +108,17 @@ class Trino:
         headers = {"X-Trino-User": "analyst", "X-Trino-Catalog": CATALOG, "X-Trino-Schema": database}
         if session:
             headers["X-Trino-Session"] = ",".join(f"{name}={value}" for name, value in session.items())
+        is_begun, deadline = False, time.monotonic() + CATALOG_SECONDS
         with httpx.Client(headers=headers, timeout=REQUEST_SECONDS) as client:
             page = client.post(f"{self.url}/v1/statement", content=sql).json()
             while True:
                 if error := page.get("error"):
-                    raise TrinoError(error["errorName"], error["message"])
+                    if is_begun or error["errorName"] not in _NOT_YET or time.monotonic() > deadline:
+                        raise TrinoError(error["errorName"], error["message"])
+                    time.sleep(_PAUSE_SECONDS)
+                    page = client.post(f"{self.url}/v1/statement", content=sql).json()
+                    continue
+                is_begun = is_begun or "columns" in page
                 yield page
                 if "nextUri" not in page:
                     return
@@ -220,6 +232,6 @@ def _wait_until_ready(trino: Trino, process: subprocess.Popen[bytes], log: Path)
             why = str(error)
         else:
             return
-        time.sleep(0.5)
+        time.sleep(_PAUSE_SECONDS)
     end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
     raise TrinoError("NOT_STARTED", f"{why}. The end of {log}:\n{end}")

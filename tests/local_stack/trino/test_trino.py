@@ -85,3 +85,17 @@ def test_what_cannot_be_downloaded_is_told(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InstallError, match=r"needs the network once(.|\n)*no\.lock"):
         installer.install(home)
     assert not home.is_complete
+
+
+def test_a_statement_that_no_node_takes_yet_is_put_again(
+    server: str, answers: dict[str, dict[str, Any]]
+) -> None:
+    answers["/v1/statement"] = {"nextUri": f"{server}/1"}
+    refusal = {"error": {"errorName": "NO_NODES_AVAILABLE", "message": "No nodes available to run query"}}
+    pages = [{"columns": [{"name": "n", "type": "integer"}], "data": [[1]]}, refusal, refusal]
+
+    def turn(_uri: str) -> None:
+        answers["/1"] = pages.pop()
+
+    found = list(Trino(server).pages("SELECT 1", "default", on_page=turn))
+    assert [page.get("data") for page in found] == [None, None, None, [[1]]]
