@@ -167,7 +167,7 @@ def measure(spark: SparkSession, behind: int, door: Door) -> dict[str, float]:
 
 def median(rounds: list[dict[str, float]]) -> dict[str, float]:
     """The median of each figure."""
-    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+    return {name: round(statistics.median(figures[name] for figures in rounds), 2) for name in rounds[0]}
 
 
 def database(behind: int) -> str:
