@@ -7,9 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ import yaml
 
 from local_stack.account import DockerError
 from tests.support.docker_engine import ENGINE_TOOL_VARIABLE, ROOT, engine_environment
+from tests.support.http_server import serving
 
 AIRFLOW, NOTEBOOK = ROOT / "docker_airflow", ROOT / "docker_notebook"
 COMPOSE_FILES = [AIRFLOW / "compose.yaml", AIRFLOW / "services.yaml", NOTEBOOK / "compose.yaml"]
@@ -55,13 +55,8 @@ def airflow_health() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/"
 
 
 def test_health_is_that_of_the_part(airflow_health: str) -> None:

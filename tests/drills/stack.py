@@ -270,9 +270,9 @@ class DrillStack:
 
     def clear(self, run_id: str, task_id: str) -> None:
         """Clear a task of a run with what follows it, as a user does after mending the cause."""
-        answer = self.api._client.post(
-            f"/api/v2/dags/{names.DAG_ID}/clearTaskInstances",
-            json={
+        self.api.post(
+            f"dags/{names.DAG_ID}/clearTaskInstances",
+            {
                 "dry_run": False,
                 "dag_run_id": run_id,
                 "task_ids": [task_id],
@@ -281,7 +281,6 @@ class DrillStack:
                 "reset_dag_runs": True,
             },
         )
-        answer.raise_for_status()
         path = f"dags/{names.DAG_ID}/dagRuns/{run_id}"
         self.wait_until(lambda: self.api.get(path)["state"] == "running", "the run runs again")
 

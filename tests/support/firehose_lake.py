@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from config.tables import BRONZE, BRONZE_PARTITION_COLUMNS
 from tests.support.emulated_aws import EmulatedAws
+from tests.support.events import VALID_EVENT
 
 WAIT_SECONDS = 60
 INTERVAL_SECONDS = 1
@@ -31,17 +32,7 @@ def wait_for(what: Callable[[], Any]) -> Any:
 
 def event(**changes: Any) -> bytes:
     """A valid event."""
-    good = {
-        "sensor_id": 42,
-        "temperature": 21.5,
-        "humidity": 40.0,
-        "location": {"latitude": 52.52, "longitude": 13.405},
-        "status": "active",
-        "event_type": "reading",
-        "timestamp": 1_790_000_000,
-        "uuid": "u",
-    }
-    return json.dumps(good | changes).encode()
+    return json.dumps({**VALID_EVENT, "timestamp": 1_790_000_000, "uuid": "u", **changes}).encode()
 
 
 @dataclass(frozen=True)

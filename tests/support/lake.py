@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from config import names
+from tests.support.events import VALID_EVENT
 
 EVENT_SCHEMA = pa.schema(
     [
@@ -34,12 +35,7 @@ NOON = 1_780_315_200
 def event(**changes: Any) -> dict[str, Any]:
     """A valid event of 2026-06-01 12:00 UTC with ``changes``."""
     return {
-        "sensor_id": 42,
-        "temperature": 21.5,
-        "humidity": 40.0,
-        "location": {"latitude": 52.52, "longitude": 13.405},
-        "status": "active",
-        "event_type": "reading",
+        **VALID_EVENT,
         "timestamp": NOON,
         "uuid": "00000000-0000-4000-8000-000000000001",
         **changes,

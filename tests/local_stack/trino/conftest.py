@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from local_stack.trino.server import CATALOG
+from tests.support.http_server import serving
 
 
 @pytest.fixture
@@ -44,10 +44,5 @@ def server(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    with serving(Handler) as url:
+        yield url
