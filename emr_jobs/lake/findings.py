@@ -43,7 +43,7 @@ class JudgedCopies:
         kinds = ("judgement", *HOMES, "is_known")
         tally = judged.groupBy(*kinds, arrival_day().alias("arrival_day")).count()
         superseded = judged.where(F.col("in_quarantine") & (F.col("judgement") != CONFLICT))
-        counted = tally.collect()
+        counted = tally.withColumn("arrival_day", F.col("arrival_day").cast("string")).collect()
         is_any_superseded = any(row.in_quarantine and row.judgement != CONFLICT for row in counted)
         positions = superseded.select(*POSITION).collect() if is_any_superseded else []
         return cls(judged, counted, tuple((row.source_file, row.source_row) for row in positions))
@@ -134,8 +134,8 @@ class SparkFindings:
 
 def count_by_day(rows: DataFrame) -> Counter[str]:
     """Rows by the UTC date of their arrival."""
-    counted = rows.groupBy(arrival_day().alias("day")).count().collect()
-    return Counter({row.day: row["count"] for row in counted})
+    counted = rows.groupBy(arrival_day().alias("day")).count().withColumn("day", F.col("day").cast("string"))
+    return Counter({row.day: row["count"] for row in counted.collect()})
 
 
 def total_by_day(counts: Iterable[tuple[str, int]]) -> Counter[str]:

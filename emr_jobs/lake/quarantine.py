@@ -66,14 +66,16 @@ class Quarantine:
         ``entries`` has the position, reason, raw and arrival_hour.
         """
         with ExitStack() as cached:
-            entries = cached.enter_context(persisted(entries))
-            known = self._near(entries)
-            same = known.where(F.col("state") == EntryState.OPEN).select(*POSITION, "reason")
-            missing = cached.enter_context(persisted(entries.join(same, [*POSITION, "reason"], "left_anti")))
+            missing = entries = cached.enter_context(persisted(entries))
+            known, again = self._near(entries), 0
+            if not known.isEmpty():
+                same = known.where(F.col("state") == EntryState.OPEN).select(*POSITION, "reason")
+                missing = entries.join(same, [*POSITION, "reason"], "left_anti")
+                missing = cached.enter_context(persisted(missing))
+                again = missing.join(known.select(*POSITION), list(POSITION), "left_semi").count()
             count = missing.count()
             if not count:
                 return
-            again = missing.join(known.select(*POSITION), list(POSITION), "left_semi").count()
             rows = missing.select(
                 *POSITION,
                 "reason",

@@ -148,7 +148,7 @@ def name_wrong_files(
     there = bronze.select(*POSITION, *IDENTITY).unionByName(
         failed.select(*POSITION, *(F.lit(None).cast(BRONZE_TYPES[name]).alias(name) for name in IDENTITY))
     )
-    arrived = arrival_day().isin(sorted(days))
+    arrived = arrival_day().cast("string").isin(sorted(days))
     events = state.silver_rows(spark)
     entries = state.quarantine_rows(spark)
     silver, open_entries = (

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.events import UUID_CONFLICT
@@ -105,30 +105,24 @@ class SilverLake:
         is_valid = F.col("reject_reason").isNull()
         reason = F.when(is_erased(self._erased_sensors), ERASED).otherwise(F.col("reject_reason"))
         judged_alone = with_reject_reason(read).withColumn("reject_reason", reason)
-        new = judged_alone.withColumn("identity", F.when(is_valid, identity_hash()))
-        keys = cached.enter_context(
-            persisted(
-                new.groupBy(
-                    "identity",
-                    "reject_reason",
-                    arrival_day().alias("arrival_day"),
-                    F.when(is_valid, utc_day(F.col("timestamp"))).alias("event_day"),
-                ).count()
-            )
-        )
-        summary = keys.groupBy("arrival_day", "event_day", "reject_reason").agg(F.sum("count").alias("rows"))
-        rows = summary.collect()
-        days = tuple(sorted({row.event_day for row in rows if row.event_day is not None}))
-        known = self._silver_rows(days)
-        repeated = cached.enter_context(persisted(_repeated(keys, known)))
-        valid = new.where(is_valid)
-        entries = new.where(F.col("reject_reason") != ERASED).select(
+        new = judged_alone.withColumn("identity", identity_hash())
+        event_day = F.when(is_valid, utc_day(F.col("timestamp"))).alias("event_day")
+        keys = new.select("identity", "reject_reason", arrival_day().alias("arrival_day"), event_day)
+        with persisted(keys) as keys:
+            rows = _count_rows(keys)
+            days = tuple(sorted({row.event_day for row in rows if row.event_day is not None}))
+            known = self._silver_rows(days)
+            repeated = cached.enter_context(persisted(_repeated(keys.where(is_valid), known)))
+            is_any_repeated = repeated.count() > 0  # computes all of it: the keys are not kept any longer
+        plain, set_aside, judged = new.where(is_valid), new.where(~is_valid), None
+        if is_any_repeated:
+            plain = plain.join(repeated, "identity", "left_anti")
+            set_aside = cached.enter_context(persisted(_set_aside(new, repeated)))
+            judged = JudgedCopies.of(self._copies(set_aside.where(is_valid), known, repeated), cached)
+        entries = set_aside.where(F.col("reject_reason") != ERASED).select(
             *POSITION, "arrival_hour", F.col("reject_reason").alias("reason"), content().alias("raw")
         )
-        plain, judged = valid, None
-        if not repeated.isEmpty():
-            plain = valid.join(repeated, "identity", "left_anti")
-            judged = JudgedCopies.of(self._copies(valid, known, repeated), cached)
+        if judged is not None:
             conflicts = judged.copies.where((F.col("judgement") == CONFLICT) & ~F.col("in_quarantine"))
             entries = entries.unionByName(
                 conflicts.select(*POSITION, "arrival_hour", F.lit(UUID_CONFLICT).alias("reason"), "raw")
@@ -163,9 +157,9 @@ class SilverLake:
             return None
         return self.rows.where(within_days(days)).withColumn("identity", identity_hash())
 
-    def _copies(self, valid: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
+    def _copies(self, new: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
         """All copies of the repeated identities that anything depends on, in the form of ``to_judged``."""
-        copies = _as_copies(valid.join(repeated, "identity", "left_semi"), _NEW)
+        copies = _as_copies(new, _NEW)
         if known is not None:
             copies = copies.unionByName(_as_copies(known.join(repeated, "identity", "left_semi"), _OF_SILVER))
         if not self.quarantine.is_empty:
@@ -297,15 +291,25 @@ class SilverLake:
         self.publish_rows(lambda branch: None, publishing.no_audit, ledger)
 
 
+def _count_rows(keys: DataFrame) -> Sequence[Row]:
+    """Rows by arrival_day (text), event_day and reject_reason."""
+    counts = keys.groupBy("arrival_day", "event_day", "reject_reason").agg(F.count("*").alias("rows"))
+    return counts.withColumn("arrival_day", F.col("arrival_day").cast("string")).collect()
+
+
 def _repeated(keys: DataFrame, known: DataFrame | None) -> DataFrame:
     """Hashes of identities that came now, and more than once or before. Column: identity."""
-    came = keys.where(F.col("identity").isNotNull()).select("identity", "count", F.lit(True).alias("is_new"))
+    came = keys.select("identity", F.lit(True).alias("is_new"))
     if known is not None:
-        came = came.unionByName(
-            known.select("identity", F.lit(1).cast("bigint").alias("count"), F.lit(False).alias("is_new"))
-        )
-    counts = came.groupBy("identity").agg(F.sum("count").alias("rows"), F.max("is_new").alias("is_new"))
+        came = came.unionByName(known.select("identity", F.lit(False).alias("is_new")))
+    counts = came.groupBy("identity").agg(F.count("*").alias("rows"), F.max("is_new").alias("is_new"))
     return counts.where((F.col("rows") > 1) & F.col("is_new")).select("identity")
+
+
+def _set_aside(new: DataFrame, repeated: DataFrame) -> DataFrame:
+    """The few new rows that are refused or of a repeated identity, in one reading of the files."""
+    marked = new.join(repeated.withColumn("is_repeated", F.lit(True)), "identity", "left")
+    return marked.where(F.col("reject_reason").isNotNull() | F.col("is_repeated"))
 
 
 def _as_copies(events: DataFrame, homes: tuple[bool, bool, bool]) -> DataFrame:

@@ -33,8 +33,8 @@ def content() -> Column:
 
 
 def arrival_day() -> Column:
-    """The UTC date of a row's arrival as text, ``YYYY-MM-DD``."""
-    return F.to_date("arrival_hour").cast("string")
+    """The UTC date of a row's arrival."""
+    return F.to_date("arrival_hour")
 
 
 def to_judged(copies: DataFrame) -> DataFrame:

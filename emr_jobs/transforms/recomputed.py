@@ -103,7 +103,7 @@ def to_done_entries(places: DataFrame) -> DataFrame:
 
 
 def to_duplicates_gained(places: DataFrame) -> DataFrame:
-    """By arrival day, how many more copies count as duplicates than did: day, gained.
+    """By arrival day, how many more copies count as duplicates than did: day (text), gained.
 
     A copy that is nowhere was a duplicate if silver has its identity. If it has not, the event was lost, and
     what repeats it now did so before.
@@ -113,7 +113,8 @@ def to_duplicates_gained(places: DataFrame) -> DataFrame:
     is_duplicate = F.col("judgement") == DUPLICATE
     was_duplicate = is_nowhere & (is_duplicate | repeated)
     gained = F.sum(is_duplicate.cast("int") - was_duplicate.cast("int")).alias("gained")
-    return places.groupBy(arrival_day().alias("day")).agg(gained).where(F.col("gained") != 0)
+    by_day = places.groupBy(arrival_day().alias("day")).agg(gained).where(F.col("gained") != 0)
+    return by_day.withColumn("day", F.col("day").cast("string"))
 
 
 def _day() -> Column:
