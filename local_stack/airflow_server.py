@@ -68,6 +68,8 @@ class AirflowServer:
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
             # A task that cannot tell a busy api-server in time that it runs has failed: 5 s are too few.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            # What a killed scheduler had queued waits for this look: five minutes, as it comes.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
             # On one's own machine nothing runs unasked: prod's DAGs would run for last night at once.
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
