@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -175,9 +176,24 @@ class AirflowApi(AirflowClient):
             raise
 
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
-        """Start a run and return its id."""
-        run = self.post(f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        """Start a run that is due now, as the UI's form does, and return its id."""
+        due = datetime.now(UTC).isoformat()
+        run = self.post(f"dags/{dag_id}/dagRuns", {"logical_date": due, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task of a run with what follows it, as a user does after mending the cause."""
+        self.post(
+            f"dags/{dag_id}/clearTaskInstances",
+            {
+                "dry_run": False,
+                "dag_run_id": run_id,
+                "task_ids": [task_id],
+                "include_downstream": True,
+                "only_failed": False,
+                "reset_dag_runs": True,
+            },
+        )
 
     def follow(
         self,

@@ -214,19 +214,25 @@ def test_the_red_run_is_diagnosed_and_told(local_stack: LocalStack):
     assert any("ingest_events is failed (unreadable input: " in text for text in texts)
 
 
+def newest_run(stack: LocalStack) -> str:
+    path = f"dags/{names.DAG_ID}/dagRuns?order_by=-run_after&limit=1"
+    (run,) = stack.api.get(path)["dag_runs"]
+    return str(run["dag_run_id"])
+
+
 def test_every_command_of_the_operators_page_works(local_stack: LocalStack):
     """Asked about the red run before, whose step has something to say."""
     emr = local_stack.client("emr")
-    (run, *_) = local_stack.api.get(f"dags/{names.DAG_ID}/dagRuns?order_by=-run_after&limit=1")["dag_runs"]
+    run_id = newest_run(local_stack)
     listed = emr.list_clusters()["Clusters"]
-    (cluster,) = (each["Id"] for each in listed if each["Name"].endswith(run["dag_run_id"]))
+    (cluster,) = (each["Id"] for each in listed if each["Name"].endswith(run_id))
     (step,) = emr.list_steps(ClusterId=cluster, StepStates=["FAILED"])["Steps"]
     (file, *_) = local_stack.bronze_files().rglob("*.parquet")
     environment = {
         **local_stack.environment,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "AIRFLOW_URL": local_stack.api.url,
-        "RUN_ID": run["dag_run_id"],
+        "RUN_ID": run_id,
         "CLUSTER": cluster,
         "STEP": step["Id"],
         "PARTITION": "/".join(file.parts[-3:-1]),
@@ -321,6 +327,17 @@ def test_a_right_that_is_taken_away_fails_the_run_and_is_named(local_stack: Loca
     assert {each.access.action for each in denied} == {"glue:UpdateTable"}
     assert "is not authorized to perform: glue:UpdateTable" in local_stack.task_log(INGEST_JOB.name)
     assert kpi_tables_in_athena(local_stack) == before
+
+
+def test_the_red_run_turns_green_once_its_cause_is_mended_and_its_task_cleared(local_stack: LocalStack):
+    run_id, count = newest_run(local_stack), f"SELECT count(*) FROM {tables.SILVER.name}"
+    ((before,),) = local_stack.query(count)
+    local_stack.api.clear(names.DAG_ID, run_id, INGEST_JOB.name)
+    state, tasks = local_stack.follow(names.DAG_ID, run_id)
+    assert (state, tasks[INGEST_JOB.name]) == ("success", "success")
+    ((after,),) = local_stack.query(count)
+    assert after >= before + 500
+    assert local_stack.live_clusters() == []
 
 
 def test_every_right_of_every_role_is_needed(local_stack: LocalStack, used_in: UsedIn):

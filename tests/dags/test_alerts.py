@@ -126,7 +126,7 @@ def test_a_late_run_is_told_by_the_triggerer(inbox: Inbox) -> None:
     asyncio.run(triggered())
     (message,) = inbox()
     assert message["Subject"] == "Late run: clickstream_emr_kpis"
-    assert "3 h after it was queued" in message["Message"]
+    assert "3 h after it was due" in message["Message"]
     assert message["Message"].endswith("/dags/clickstream_emr_kpis/runs/manual__1")
     assert message["MessageAttributes"]["kind"]["Value"] == "late_run"
 

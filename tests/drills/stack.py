@@ -270,17 +270,7 @@ class DrillStack:
 
     def clear(self, run_id: str, task_id: str) -> None:
         """Clear a task of a run with what follows it, as a user does after mending the cause."""
-        self.api.post(
-            f"dags/{names.DAG_ID}/clearTaskInstances",
-            {
-                "dry_run": False,
-                "dag_run_id": run_id,
-                "task_ids": [task_id],
-                "include_downstream": True,
-                "only_failed": False,
-                "reset_dag_runs": True,
-            },
-        )
+        self.api.clear(names.DAG_ID, run_id, task_id)
         path = f"dags/{names.DAG_ID}/dagRuns/{run_id}"
         self.wait_until(lambda: self.api.get(path)["state"] == "running", "the run runs again")
 

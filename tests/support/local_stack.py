@@ -143,8 +143,11 @@ class LocalStack:
         self, conf: Mapping[str, object] | None = None, dag_id: str = names.DAG_ID
     ) -> tuple[str, dict[str, str]]:
         """Trigger a DAG by REST and wait; returns the run's state and each task's."""
+        return self.follow(dag_id, self.api.trigger(dag_id, conf))
+
+    def follow(self, dag_id: str, run_id: str) -> tuple[str, dict[str, str]]:
+        """Wait for a run; returns its state and each task's."""
         tasks: dict[str, str] = {}
-        run_id = self.api.trigger(dag_id, conf)
         state = self.api.follow(
             dag_id,
             run_id,

@@ -102,7 +102,10 @@ def alert_on_failure(what: str, kind: AlertKind = AlertKind.FAILED_RUN) -> Alert
 
 
 def late_run_alert(after: timedelta) -> DeadlineAlert:
-    """For a DAG's ``deadline``: a run that has not ended in time."""
+    """For a DAG's ``deadline``: a run that has not ended in time; one without a logical date has no limit.
+
+    Not from when it was queued: Airflow 3.3 then cannot clear the run's tasks (apache/airflow#70368).
+    """
     hours = after.total_seconds() / 3600
     base_url = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     link = f"{base_url}/dags/{{{{ dag_run.dag_id }}}}/runs/{{{{ dag_run.dag_run_id }}}}"
@@ -110,10 +113,10 @@ def late_run_alert(after: timedelta) -> DeadlineAlert:
         "kind": str(AlertKind.LATE_RUN),
         "matter": "{{ dag_run.dag_id }} {{ dag_run.dag_run_id }}",
         "subject": "Late run: {{ dag_run.dag_id }}",
-        "message": f"It has not ended {hours:g} h after it was queued.\n\nRun: {link}",
+        "message": f"It has not ended {hours:g} h after it was due.\n\nRun: {link}",
     }
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
         interval=after,
         callback=AsyncCallback(AlertNotifier, kwargs=notice),
     )
