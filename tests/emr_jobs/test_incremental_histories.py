@@ -20,7 +20,7 @@ from tests.emr_jobs.test_incremental import Killed, require_truth, run_job, some
 from tests.support.lake import Lake
 from tests.support.silver import Silver
 
-HISTORIES = int(os.environ.get("LAKE_HISTORIES", "3"))
+HISTORIES = int(os.environ.get("LAKE_HISTORIES", "10"))
 KPIS = (SENSOR_HEALTH, TEMP_HUMIDITY, EVENT_GEO)
 
 STEPS = st.sampled_from(

@@ -28,7 +28,7 @@ from tests.support.event_truth import expected_tables
 from tests.support.lake import NOON, Lake, event
 from tests.support.silver import Silver
 
-HISTORIES = int(os.environ.get("LAKE_HISTORIES", "3"))
+HISTORIES = int(os.environ.get("LAKE_HISTORIES", "10"))
 STEPS = 6
 A_DAY = 86_400
 NOW = datetime(2026, 6, 2, 3, tzinfo=UTC)
