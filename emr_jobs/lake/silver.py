@@ -157,9 +157,12 @@ class SilverLake:
             return None
         return self.rows.where(within_days(days)).withColumn("identity", identity_hash())
 
-    def _copies(self, new: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
-        """All copies of the repeated identities that anything depends on, in the form of ``to_judged``."""
-        copies = _as_copies(new, _NEW)
+    def _copies(self, came: DataFrame, known: DataFrame | None, repeated: DataFrame) -> DataFrame:
+        """All copies of the repeated identities that anything depends on, in the form of ``to_judged``.
+
+        ``came`` are those in the new files.
+        """
+        copies = _as_copies(came, _NEW)
         if known is not None:
             copies = copies.unionByName(_as_copies(known.join(repeated, "identity", "left_semi"), _OF_SILVER))
         if not self.quarantine.is_empty:
@@ -309,7 +312,7 @@ def _repeated(keys: DataFrame, known: DataFrame | None) -> DataFrame:
 def _set_aside(new: DataFrame, repeated: DataFrame) -> DataFrame:
     """The few new rows that are refused or of a repeated identity, in one reading of the files."""
     marked = new.join(repeated.withColumn("is_repeated", F.lit(True)), "identity", "left")
-    return marked.where(F.col("reject_reason").isNotNull() | F.col("is_repeated"))
+    return marked.where((F.col("reject_reason") != ERASED) | F.col("is_repeated"))
 
 
 def _as_copies(events: DataFrame, homes: tuple[bool, bool, bool]) -> DataFrame:
