@@ -110,7 +110,7 @@ def test_a_late_run_and_a_failed_one_are_told(dag: DAG) -> None:
     if not any(isinstance(task, CreateRunClusterOperator) for task in dag.tasks):
         return
     (deadline,) = dag.deadline
-    assert deadline.reference == DeadlineReference.DAGRUN_LOGICAL_DATE, "queued_at: its tasks cannot be cleared"
+    assert deadline.reference == DeadlineReference.DAGRUN_LOGICAL_DATE, "or no task can be cleared"
     assert deadline.callback.path == "lakehouse.alerts.AlertNotifier", "the triggerer imports it by this name"
     told = {task.task_id for task in dag.tasks if task.on_failure_callback}
     assert told == {"check_settings", "all_jobs_done", "terminate_cluster"}
