@@ -102,7 +102,7 @@ def alert_on_failure(what: str, kind: AlertKind = AlertKind.FAILED_RUN) -> Alert
 
 
 def late_run_alert(after: timedelta) -> DeadlineAlert:
-    """For a DAG's ``deadline``: a run that has not ended in time; one without a logical date has no limit.
+    """For a DAG's ``deadline``: a run that has not succeeded in time; one without a logical date has no limit.
 
     Not from when it was queued: Airflow 3.3 then cannot clear the run's tasks (apache/airflow#70368).
     """
@@ -113,7 +113,7 @@ def late_run_alert(after: timedelta) -> DeadlineAlert:
         "kind": str(AlertKind.LATE_RUN),
         "matter": "{{ dag_run.dag_id }} {{ dag_run.dag_run_id }}",
         "subject": "Late run: {{ dag_run.dag_id }}",
-        "message": f"It has not ended {hours:g} h after it was due.\n\nRun: {link}",
+        "message": f"It has not succeeded {hours:g} h after it was due.\n\nRun: {link}",
     }
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
