@@ -102,7 +102,7 @@ def alert_on_failure(what: str, kind: AlertKind = AlertKind.FAILED_RUN) -> Alert
 
 
 def late_run_alert(after: timedelta) -> DeadlineAlert:
-    """For a DAG's ``deadline``: a run that has not succeeded in time; one without a logical date has no limit.
+    """For a DAG's ``deadline``: a run without success in time; one without a logical date has no limit.
 
     Not from when it was queued: Airflow 3.3 then cannot clear the run's tasks (apache/airflow#70368).
     """
