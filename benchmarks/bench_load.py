@@ -82,10 +82,11 @@ def _module(name: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 def add_shards(aws: EmulatedAws, rate: int) -> None:
     """Let the stream take twice the rate, by hash keys that are never quite even; a call can double it."""
-    kinesis, shards = aws.client("kinesis"), 0
-    while shards < (wanted := math.ceil(2 * rate / SHARD_RECORDS_PER_SECOND)):
-        described = kinesis.describe_stream_summary(StreamName=names.STREAM)["StreamDescriptionSummary"]
-        shards = min(wanted, 2 * described["OpenShardCount"])
+    kinesis = aws.client("kinesis")
+    described = kinesis.describe_stream_summary(StreamName=names.STREAM)["StreamDescriptionSummary"]
+    shards, wanted = described["OpenShardCount"], math.ceil(2 * rate / SHARD_RECORDS_PER_SECOND)
+    while shards < wanted:
+        shards = min(wanted, 2 * shards)
         kinesis.update_shard_count(
             StreamName=names.STREAM, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
         )

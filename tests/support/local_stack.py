@@ -153,7 +153,6 @@ class LocalStack:
             run_id,
             on_change=lambda task, task_state, _seconds: tasks.update({task: task_state}),
             check=lambda: None,
-            timeout_seconds=1800,
         )
         return state, tasks
 
