@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
-from emr_jobs.lake.ledger import hour_of
+from emr_jobs.lake.ledger import Ledger, hour_of
 
 _DAY = re.compile(r"dt=(\d{4}-\d\d-\d\d)")
 
@@ -31,6 +32,14 @@ def list_delivered(spark: SparkSession, root: str, closed: str) -> list[str]:
         for file in _files_below(files, folder)
         if (hour_of(file) or "") >= closed and not file.rpartition("/")[2].startswith(("_", "."))
     ]
+
+
+def is_taken_in(ledger: Ledger) -> Column:
+    """Whether a row's ``source_file`` is in, as ``Ledger.has_taken`` says of a file; never null."""
+    day, hour = (F.regexp_extract("source_file", r"/dt=(\d{4}-\d\d-\d\d)/hour=(\d\d)/", n) for n in (1, 2))
+    is_closed = F.concat(day, F.lit("T"), hour) < ledger.closed
+    file = F.col("source_file")
+    return (is_closed | file.isin(sorted(ledger.taken))) & ~file.isin(sorted(ledger.owed))
 
 
 def qualified_path(spark: SparkSession, root: str) -> str:

@@ -94,6 +94,11 @@ class Ledger:
         new = {file for file in listed if self._is_open(file) and file not in self.taken}
         return sorted(new | self.owed)
 
+    def has_taken(self, file: str) -> bool:
+        """Whether a delivered file is in: entries of any other are those of an ingest that did not finish."""
+        is_closed = (hour_of(file) or self.closed) < self.closed
+        return file not in self.owed and (file in self.taken or is_closed)
+
     def noting(self, commit: Commit) -> Ledger:
         """The ledger once a commit is published."""
         return replace(

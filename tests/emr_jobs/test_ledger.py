@@ -31,6 +31,20 @@ def test_only_open_hours_and_only_what_is_not_in_is_new() -> None:
     assert ledger.new_files(listed) == [file(1, 5), file(3, 5, "late")]
 
 
+def test_a_file_is_in_once_it_is_taken_or_its_hour_is_closed_unless_it_is_owed() -> None:
+    ledger = after(Ledger(), [file(1, 6), file(3, 5)], {}, open_hours=24)
+    assert [ledger.has_taken(one) for one in (file(1, 6), file(3, 5), file(3, 5, "late"))] == [
+        True,
+        True,
+        False,
+    ]
+
+    owed = ledger.without([Commit(files=frozenset({file(1, 6)}))])
+    assert [owed.has_taken(one) for one in (file(1, 6), file(1, 7))] == [False, True]
+    assert not ledger.has_taken(f"{ROOT}/a")
+    assert not Ledger().has_taken(file(1, 6))
+
+
 def test_hours_close_and_never_open_again() -> None:
     ledger = after(Ledger(), [file(1, 6), file(3, 5)], {}, open_hours=24)
     assert (ledger.closed, ledger.taken) == ("2026-06-02T05", frozenset({file(3, 5)}))
