@@ -1,11 +1,12 @@
-"""The KPI jobs on the table of events when one day is new: with 30 days behind them, and with 365.
+"""One more day through the lake: with 30 days behind it, and with 365.
 
     python -m benchmarks.bench_incremental [--events-a-day 20000] [--rounds 3]
 
-Events lie in an Iceberg table in the emulated Glue and S3, reached through a door that counts what is
-asked. Each round appends one day to either lake and runs the three jobs, in one warm session; a run with
-nothing new follows. Figures are of all three jobs together: seconds, S3 and Glue calls, data files of
-events and the bytes read of them.
+Bronze files and Iceberg tables lie in the emulated S3 and Glue, reached through a door that counts what is
+asked. Each round delivers one day to either lake (2 of 100 events are copies, 1 is refused, 1 comes a day
+late) and runs the steps of the DAG on it, ingest, three KPI jobs and reconcile, in one warm session; a run
+with nothing new follows. Figures: seconds in all and by step, S3 and Glue calls, data files of whatever table
+and the bytes read of them.
 
 One JSON object a line; the last one has the ratios 365 / 30 (aim: at most 1.2).
 """
@@ -20,19 +21,19 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F  # noqa: N812
 
 from benchmarks.harness import benchmark_parser, spark_session
-from config import names
-from emr_jobs import kpi_event_geo, kpi_sensor_health, kpi_temp_humidity
+from config.tables import SILVER
+from emr_jobs import ingest_events, kpi_event_geo, kpi_sensor_health, kpi_temp_humidity, reconcile
 from emr_jobs.edge.kpi import parse_arguments, run
 from local_stack.spark.install import ensure_runtime
 from local_stack.spark.runtime import catalog_settings, endpoint_settings
@@ -42,21 +43,21 @@ KPI_JOBS = (kpi_sensor_health.KPI, kpi_temp_humidity.KPI, kpi_event_geo.KPI)
 AIM = 1.2
 BEHIND = (30, 365)
 DAYS_AT_ONCE = 30
-"""So many are made in one commit: a year at once is more than the driver's memory holds."""
+"""So many are taken in at once while a lake is made."""
 
-BUCKET = "bench-iceberg"
-EVENTS = "clickstream_events"
-START = 1_748_736_000
-"""2025-06-01T00:00:00Z"""
+BUCKET = "bench-lake"
+WAREHOUSE = f"s3://{BUCKET}/"
+START_DAY = "2025-06-01"
+START = int(datetime.fromisoformat(f"{START_DAY}T00:00:00+00:00").timestamp())
 
 A_DAY = 86_400
 
-EVENT_FILE = re.compile(rf"/{EVENTS}/data/.*\.parquet")
+DATA_FILE = re.compile(r"/[^?]*\.parquet")
 
 
 @dataclass
 class Door:
-    """What has passed through: calls by service, and of data files of events their names and bytes."""
+    """What has passed through: calls by service, and of data files their names and bytes."""
 
     calls: dict[str, int] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
@@ -68,7 +69,7 @@ class Door:
         service = "glue" if "AWSGlue" in headers.get("X-Amz-Target", "") else "s3"
         with self.lock:
             self.calls[service] = self.calls.get(service, 0) + 1
-            if method == "GET" and (found := EVENT_FILE.search(path)):
+            if method == "GET" and (found := DATA_FILE.search(path)):
                 self.files.add(found[0])
                 self.bytes += size
 
@@ -91,77 +92,92 @@ def main() -> None:
     ):
         for behind in BEHIND:
             make_lake(spark, behind, options.events_a_day)
-            run_jobs(spark, behind)
         figures: dict[int, list[dict[str, float]]] = {behind: [] for behind in BEHIND}
         for number in range(options.rounds + 1):
             for behind in BEHIND:
-                append(spark, behind, [behind + number], options.events_a_day)
-                measured = measure(spark, behind, door)
+                deliver(spark, behind, [behind + number], options.events_a_day)
+                measured = measure(spark, behind, behind + number, door)
                 if number:  # the first round warms up
                     figures[behind].append(measured)
         medians = {behind: median(rounds) for behind, rounds in figures.items()}
         for behind in BEHIND:
             report(f"one more day, {behind} behind", medians[behind])
-            report(f"nothing new, {behind} behind", measure(spark, behind, door))
+            report(f"nothing new, {behind} behind", measure(spark, behind, behind + options.rounds, door))
         few, many = (medians[behind] for behind in BEHIND)
         ratios = {name: round(many[name] / few[name], 2) for name in few if few[name]}
         report("365 behind / 30 behind", ratios | {"aim": AIM})
 
 
 def make_lake(spark: SparkSession, behind: int, events_a_day: int) -> None:
-    """A table of events with some days."""
-    spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {names.SPARK_CATALOG}.{database(behind)}")
-    events_of(spark, [0], events_a_day).limit(0).writeTo(events_name(behind)).partitionedBy(
-        F.days("event_time")
-    ).tableProperty("write.summary.partition-limit", "100000").create()
+    """A lake that has taken in some days."""
     for first in range(0, behind, DAYS_AT_ONCE):
-        append(spark, behind, range(first, min(first + DAYS_AT_ONCE, behind)), events_a_day)
+        days = range(first, min(first + DAYS_AT_ONCE, behind))
+        deliver(spark, behind, days, events_a_day)
+        ingest(spark, behind, days[-1])
+    run_kpis(spark, behind, behind - 1)
+    run_reconcile(spark, behind, behind - 1)
 
 
-def append(spark: SparkSession, behind: int, days: Any, events_a_day: int) -> None:
-    """One commit with these days, one file each."""
-    events_of(spark, days, events_a_day).writeTo(events_name(behind)).append()
-
-
-def events_of(spark: SparkSession, days: Any, events_a_day: int) -> Any:
-    """Events of a fleet of 100 sensors on some days, as ingest leaves them."""
-    first, last = min(days), max(days)
-    numbers = spark.range(first * events_a_day, (last + 1) * events_a_day, numPartitions=1)
-    return numbers.selectExpr(
-        "id % 100 AS sensor_id",
-        "round(10 + 8 * sin(id / 86400.0) + (id % 97) / 50.0, 2) AS temperature",
-        "round(50 + 30 * cos(id / 86400.0), 1) AS humidity",
-        "named_struct('latitude', 52.295D + (id % 100) DIV 10 * 0.05D, "
-        "'longitude', 13.18D + id % 10 * 0.05D) AS location",
-        "CASE id % 50 WHEN 0 THEN 'faulty' WHEN 1 THEN 'maintenance' ELSE 'active' END AS status",
-        "CASE id % 20 WHEN 0 THEN 'heartbeat' ELSE 'measurement' END AS event_type",
-        f"{START} + id * {A_DAY} DIV {events_a_day} AS timestamp",
-        "md5(string(id)) AS uuid",
-        f"timestamp_seconds({START} + id * {A_DAY} DIV {events_a_day}) AS event_time",
-        f"timestamp_seconds({START} + id * {A_DAY} DIV {events_a_day}) AS arrival_hour",
-        f"concat('day-', id DIV {events_a_day}) AS source_file",
-        "id AS source_row",
+def deliver(spark: SparkSession, behind: int, days: Sequence[int], events_a_day: int) -> None:
+    """Events of a fleet of 100 sensors as Firehose delivers them, one file for each day."""
+    numbers = spark.range(days[0] * events_a_day, (days[-1] + 1) * events_a_day)
+    copied = numbers.selectExpr("id", "id - if(id % 50 = 3, 1, 0) AS n")
+    events = copied.selectExpr(
+        "n % 100 AS sensor_id",
+        "round(10 + 8 * sin(n / 86400.0) + (n % 97) / 50.0, 2) AS temperature",
+        "CASE WHEN n % 100 = 7 THEN 101D ELSE round(50 + 30 * cos(n / 86400.0), 1) END AS humidity",
+        "named_struct('latitude', 52.295D + (n % 100) DIV 10 * 0.05D, "
+        "'longitude', 13.18D + n % 10 * 0.05D) AS location",
+        "CASE n % 50 WHEN 0 THEN 'faulty' WHEN 1 THEN 'maintenance' ELSE 'active' END AS status",
+        "CASE n % 20 WHEN 0 THEN 'heartbeat' ELSE 'measurement' END AS event_type",
+        f"{START} + n * {A_DAY} DIV {events_a_day} - if(n % 100 = 50, {A_DAY}, 0) AS timestamp",
+        "md5(string(n)) AS uuid",
+        f"date_format(date_add(DATE '{START_DAY}', int(id DIV {events_a_day})), 'yyyy-MM-dd') AS dt",
+        "23 AS hour",
     )
+    files = events.repartition(len(days), "dt").write.mode("append").partitionBy("dt", "hour")
+    files.parquet(bronze(behind))
 
 
-def run_jobs(spark: SparkSession, behind: int) -> None:
-    """The three jobs, on the table."""
+def ingest(spark: SparkSession, behind: int, last_day: int) -> None:
+    """The first step."""
+    arguments = [bronze(behind), database(behind), SILVER.name, WAREHOUSE]
+    ingest_events.run(spark, ingest_events.build_parser().parse_args(arguments), end_of(last_day))
+
+
+def run_kpis(spark: SparkSession, behind: int, last_day: int) -> None:
+    """The three jobs, on the table of events."""
     for kpi in KPI_JOBS:
-        arguments = [EVENTS, database(behind), kpi.job.table, f"s3://{BUCKET}/"]
+        arguments = [SILVER.name, database(behind), kpi.job.table, WAREHOUSE]
         run(spark, kpi, parse_arguments(kpi, arguments))
 
 
-def measure(spark: SparkSession, behind: int, door: Door) -> dict[str, float]:
-    """Figures of one run of the three jobs."""
+def run_reconcile(spark: SparkSession, behind: int, last_day: int) -> None:
+    """The last step."""
+    arguments = [bronze(behind), database(behind), SILVER.name, WAREHOUSE]
+    result = reconcile.run(spark, reconcile.build_parser().parse_args(arguments), end_of(last_day))
+    if result.account.differences:
+        raise RuntimeError(f"the lake does not add up: {result.account.differences}")
+
+
+STEPS = {"ingest": ingest, "kpis": run_kpis, "reconcile": run_reconcile}
+
+
+def measure(spark: SparkSession, behind: int, last_day: int, door: Door) -> dict[str, float]:
+    """Figures of one run of all steps."""
     door.reset()
-    started = time.monotonic()
-    run_jobs(spark, behind)
+    seconds = {}
+    for name, step in STEPS.items():
+        started = time.monotonic()
+        step(spark, behind, last_day)
+        seconds[f"{name}_seconds"] = round(time.monotonic() - started, 2)
     return {
-        "seconds": round(time.monotonic() - started, 2),
+        "seconds": round(sum(seconds.values()), 2),
+        **seconds,
         "s3_calls": door.calls.get("s3", 0),
         "glue_calls": door.calls.get("glue", 0),
-        "event_files": len(door.files),
-        "event_bytes": door.bytes,
+        "data_files": len(door.files),
+        "data_bytes": door.bytes,
     }
 
 
@@ -175,9 +191,14 @@ def database(behind: int) -> str:
     return f"bench_{behind}"
 
 
-def events_name(behind: int) -> str:
-    """The table of events of a lake."""
-    return f"{names.SPARK_CATALOG}.{database(behind)}.{EVENTS}"
+def bronze(behind: int) -> str:
+    """The folder that a lake's events are delivered to."""
+    return f"{WAREHOUSE}bronze-{behind}/clickstream/"
+
+
+def end_of(day: int) -> datetime:
+    """When a day's events have all arrived."""
+    return datetime.fromtimestamp(START + (day + 1) * A_DAY, UTC)
 
 
 @contextmanager
@@ -189,7 +210,7 @@ def session(folder: Path, door: Door) -> Iterator[SparkSession]:
         os.environ.update(aws.environment)
         settings = {
             **ensure_runtime().driver_settings(scratch=folder),
-            **catalog_settings(f"s3://{BUCKET}/"),
+            **catalog_settings(WAREHOUSE),
             **endpoint_settings(endpoint, aws.region),
         }
         with spark_session(settings) as spark:
