@@ -51,8 +51,8 @@ def install() -> None:
         remove_managed_scaling_policy,
     ):
         setattr(response, operation.__name__, _exclusive(operation))
-    for name in ("set_termination_protection", "terminate_job_flows"):
-        setattr(response, name, _exclusive(getattr(response, name)))
+    response.set_termination_protection = _exclusive(response.set_termination_protection)
+    response.terminate_job_flows = _exclusive(_terminate_job_flows(response.terminate_job_flows))
     response.run_job_flow = _run_job_flow(response.run_job_flow)
 
 
@@ -123,6 +123,14 @@ def _run_job_flow(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return answer
 
     return run_job_flow
+
+
+def _terminate_job_flows(terminate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def terminate_job_flows(response: Any) -> Any:
+        validation.check_terminated_ids(json.loads(response.body)["JobFlowIds"])
+        return terminate(response)
+
+    return terminate_job_flows
 
 
 def _cluster(response: Any, parameter: str = "ClusterId") -> Cluster:

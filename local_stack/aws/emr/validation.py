@@ -12,6 +12,7 @@ from local_stack.aws.emr.model import ActionOnFailure
 
 MAX_ACTIVE_STEPS = 256
 MAX_LISTED_STEP_IDS = 10
+MAX_TERMINATED_CLUSTERS = 10
 CONCURRENCY_LIMITS = (1, 256)
 IDLE_LIMITS_SECONDS = (60, 604_800)
 
@@ -114,3 +115,13 @@ def check_step_ids(step_ids: list[str]) -> None:
     """
     if len(step_ids) > MAX_LISTED_STEP_IDS:
         raise InvalidRequestException(f"StepIds may have at most {MAX_LISTED_STEP_IDS} members.")
+
+
+def check_terminated_ids(cluster_ids: list[str]) -> None:
+    """Check the JobFlowIds of TerminateJobFlows.
+
+    Raises:
+        ValidationException: there are too many.
+    """
+    if len(cluster_ids) > MAX_TERMINATED_CLUSTERS:
+        raise ValidationException(f"JobFlowIds may have at most {MAX_TERMINATED_CLUSTERS} members.")

@@ -92,6 +92,13 @@ def test_termination_protection_is_honoured(clusters: EmrClusters) -> None:
     clusters.terminate(cluster_id)
 
 
+def test_more_than_ten_clusters_are_not_terminated_at_once(clusters: EmrClusters, cluster: str) -> None:
+    with pytest.raises(ClientError, match="at most 10") as refused:
+        clusters.emr.terminate_job_flows(JobFlowIds=[cluster, *(f"j-{number}" for number in range(10))])
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert clusters.status(cluster)["State"] == "WAITING"
+
+
 @pytest.mark.parametrize(
     ("script", "message"), [("true", "Steps completed"), ("false", "Steps completed with errors")]
 )
