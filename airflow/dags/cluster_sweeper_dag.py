@@ -2,7 +2,7 @@
 
 | task | does |
 |---|---|
-| `sweep` | finds them by their tags, tells what they cost, terminates them |
+| `sweep` | finds them by their tags, tells what they cost, terminates each; fails if one could not be |
 
 Every run terminates its own cluster, whatever happens, and an idle cluster ends itself. What is left for
 this DAG: a run that was deleted, with its DAG perhaps; a teardown that was marked as done by hand; a
@@ -24,10 +24,11 @@ from typing import Any
 
 import boto3
 from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowException
 
 from config import names
 from config.project_config import Settings
-from lakehouse.alerts import AlertKind, AlertNotifier
+from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
 from lakehouse.defaults import DAG_ARGUMENTS, profile_while_parsing
 from lakehouse.sweeping import clusters_of_project, is_orphan, terminate
 
@@ -45,9 +46,13 @@ PARAMS = {
 }
 
 
-@task
+@task(on_failure_callback=alert_on_failure("Clusters not swept", AlertKind.LEAKED_CLUSTER))
 def sweep() -> dict[str, Any]:
-    """Find, tell, terminate; returns what was found: ids, machine hours, dollars so far and a day."""
+    """Find, tell, terminate; returns what was found: ids, machine hours, dollars so far and a day.
+
+    Raises:
+        AirflowException: naming the clusters that could not be terminated; a retry finds them again.
+    """
     context = get_current_context()
     settings = Settings.from_mapping(os.environ)
     is_dry = context["params"]["dry_run"]
@@ -63,16 +68,20 @@ def sweep() -> dict[str, Any]:
     log.info("%d of %d clusters have no live run", len(orphans), len(found))
     for cluster in orphans:
         log.warning("%s %s", "Would terminate" if is_dry else "Terminating", cluster.said(now))
-    if not is_dry:
-        terminate(emr, orphans)
+    problems = {} if is_dry else terminate(emr, orphans)
     for cluster in orphans:
+        if cluster.id in problems:
+            continue
         AlertNotifier(
             kind=AlertKind.LEAKED_CLUSTER,
             matter=f"{cluster.id} {'seen' if is_dry else 'terminated'}",
             subject=f"Leaked EMR cluster {'found' if is_dry else 'terminated'}: {cluster.id}",
             message=f"{cluster.said(now)}\nRun {cluster.run_id} of {cluster.dag_id} is over."
             + ("\nTerminate it: trigger cluster_sweeper with dry_run switched off." if is_dry else ""),
-        ).notify(context)
+        ).try_to_notify(context)
+    if problems:
+        said = "; ".join(f"{cluster_id} ({problem})" for cluster_id, problem in problems.items())
+        raise AirflowException(f"{len(problems)} of {len(orphans)} clusters not terminated: {said}")
     uses = [cluster.use(now) for cluster in orphans]
     return {
         "dry_run": is_dry,

@@ -8,12 +8,18 @@ import boto3
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import HTTPClientError
 from moto.emr.models import Cluster
 
 from config import names
+from config.cluster import run_job_flow_request
 from config.prices import cluster_use
-from config.project_config import DEFAULT_REGION
+from config.project_config import DEFAULT_REGION, Settings
+from lakehouse.alerts import AlertKind
+from lakehouse.aws_calls import LOOKS_AFTER_ERROR
+from lakehouse.clusters import cluster_name, run_tags
+from local_stack.aws.emr.validation import MAX_TERMINATED_CLUSTERS
 from tests.support.emr_runs import with_cluster
 from tests.support.lossy_aws import LossyAws
 from tests.support.task_runner import TaskRunner
@@ -33,6 +39,16 @@ def leak(dag: DAG, run_id: str = OWNER) -> str:
     with_cluster(run)
     cluster_id: str = run.xcom_pull("create_cluster")
     return cluster_id
+
+
+def leak_many(settings: Settings, count: int) -> list[str]:
+    """Start clusters of as many runs that nobody knows: their ids."""
+    emr, found = boto3.client("emr", region_name=DEFAULT_REGION), []
+    for number in range(count):
+        run = (names.DAG_ID, f"manual__{number}")
+        request = run_job_flow_request(settings, name=cluster_name(*run), tags=run_tags(*run))
+        found.append(emr.run_job_flow(**request)["JobFlowId"])
+    return found
 
 
 def swept(sweeper: TaskRunner, **params: Any) -> dict[str, Any]:
@@ -130,16 +146,31 @@ def test_a_run_whose_id_does_not_fit_a_tag_keeps_its_cluster(
 def test_a_create_that_timed_out_after_aws_accepted_leaves_no_cluster(
     sweeper: TaskRunner, kpis_dag: DAG, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     run = TaskRunner(kpis_dag)
     run.run("check_settings")
-    lossy_aws.faults.update({"RunJobFlow": ["answer lost"], "ListClusters": ["never arrives"] * 60})
+    # The look before creating finds none; whether AWS accepted cannot be looked up afterwards.
+    lossy_aws.faults["ListClusters"] = [None, *["never arrives"] * LOOKS_AFTER_ERROR]
+    lossy_aws.faults["RunJobFlow"] = ["answer lost"]
     with pytest.raises(HTTPClientError):
         run.run("create_cluster")
     lossy_aws.faults.clear()
-    assert len(live(lossy_aws)) <= 1, "nobody has its id, and it is there"
+    assert len(lossy_aws.called("RunJobFlow")) == 1
+    (leaked,) = live(lossy_aws)
+    assert run.xcom_pull("create_cluster") is None, "nobody has its id"
     # The scheduler is killed here; the run is marked as failed: no teardown runs any more.
-    swept(sweeper)
+    assert swept(sweeper)["clusters"] == [leaked]
     assert live(lossy_aws) == []
+
+
+def test_any_number_of_leaked_clusters_is_terminated(
+    sweeper: TaskRunner, settings: Settings, lossy_aws: LossyAws
+) -> None:
+    leaked = leak_many(settings, 12)
+    assert set(swept(sweeper)["clusters"]) == set(leaked)
+    assert live(lossy_aws) == []
+    asked = [request["JobFlowIds"] for request in lossy_aws.called("TerminateJobFlows")]
+    assert max(map(len, asked)) <= MAX_TERMINATED_CLUSTERS
 
 
 def test_a_throttled_terminate_is_sent_again(sweeper: TaskRunner, kpis_dag: DAG, lossy_aws: LossyAws) -> None:
@@ -147,6 +178,42 @@ def test_a_throttled_terminate_is_sent_again(sweeper: TaskRunner, kpis_dag: DAG,
     lossy_aws.faults["TerminateJobFlows"] = ["throttled", "throttled"]
     swept(sweeper)
     assert live(lossy_aws) == []
+
+
+def test_a_cluster_that_cannot_be_terminated_is_named_hinders_no_other_and_is_left_to_a_retry(
+    sweeper: TaskRunner, settings: Settings, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    leaked = leak_many(settings, 3)
+    lossy_aws.faults["TerminateJobFlows"] = ["throttled", "throttled"]
+    with pytest.raises(AirflowException, match="1 of 3 clusters not terminated") as raised:
+        swept(sweeper)
+    (left,) = live(lossy_aws)
+    assert [cluster for cluster in leaked if cluster in str(raised.value)] == [left]
+    assert "Rate exceeded" in str(raised.value)
+    assert swept(sweeper)["clusters"] == [left]
+    assert live(lossy_aws) == []
+
+
+def test_a_failed_sweep_is_told(sweeper: TaskRunner) -> None:
+    (alert,) = sweeper.dag.get_task("sweep").on_failure_callback
+    assert alert.kind == AlertKind.LEAKED_CLUSTER
+
+
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_a_report_does_not_hang_on_its_alerts(
+    sweeper: TaskRunner,
+    settings: Settings,
+    lossy_aws: LossyAws,
+    monkeypatch: pytest.MonkeyPatch,
+    is_dry: bool,
+) -> None:
+    monkeypatch.setenv("ALERTS_TOPIC_ARN", "arn:aws:sns:eu-north-1:111122223333:gone")
+    leaked = leak_many(settings, 2)
+    found = swept(sweeper, dry_run=is_dry)
+    assert set(found["clusters"]) == set(leaked)
+    assert (found["usd_saved_a_day"] > 0) is not is_dry
+    assert set(live(lossy_aws)) == (set(leaked) if is_dry else set())
 
 
 def test_a_cluster_that_is_cleared_into_a_second_run_is_adopted_not_leaked(

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import ClientError
 from moto.emr.models import Cluster
 
 from tests.support.emr_runs import prepared, with_cluster
@@ -63,6 +64,20 @@ def test_cluster_that_does_not_end_fails_the_task(
 def test_throttled_terminate_is_sent_again(run: TaskRunner, lossy_aws: LossyAws) -> None:
     with_cluster(run)
     lossy_aws.faults["TerminateJobFlows"] = ["throttled", "throttled"]
+    run.run("terminate_cluster")
+    assert lossy_aws.cluster_states == ["TERMINATED"]
+
+
+def test_terminate_that_stays_throttled_is_left_to_airflows_retry(
+    run: TaskRunner, lossy_aws: LossyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_cluster(run)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    lossy_aws.faults["TerminateJobFlows"] = ["throttled", "throttled"]
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        run.run("terminate_cluster")
+    assert lossy_aws.cluster_states == ["WAITING"]
+    assert run.dag.get_task("terminate_cluster").retries > 0
     run.run("terminate_cluster")
     assert lossy_aws.cluster_states == ["TERMINATED"]
 

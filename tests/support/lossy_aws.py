@@ -27,10 +27,13 @@ Fault = Literal["never arrives", "throttled", "answer lost", "internal error"]
 
 @dataclass
 class LossyAws:
-    """Tests set ``faults`` (operation to what shall happen to its next calls) and read ``calls``."""
+    """Tests set ``faults`` and read ``calls``.
+
+    ``faults`` is, by operation, what shall happen to its next calls; None lets one pass.
+    """
 
     endpoint: str = ""
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    faults: dict[str, list[Fault | None]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from botocore.exceptions import BotoCoreError, ClientError
 
 from config.names import ALERTS_PREFIX
 from lakehouse.objects import object_exists
@@ -85,6 +86,13 @@ class AlertNotifier(SnsNotifier):
         sent = {"matter": self.matter, "subject": self.subject, "message": self.message}
         if bucket:
             s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(sent, indent=1).encode())
+
+    def try_to_notify(self, context: Context) -> None:
+        """Send it from a task whose own result is due all the same: an error is logged."""
+        try:
+            self.notify(context)
+        except (BotoCoreError, ClientError):
+            self.log.exception("The alert could not be sent")
 
     async def async_notify(self, context: Context) -> None:
         """The same in a thread, for the triggerer."""

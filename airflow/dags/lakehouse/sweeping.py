@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from config import names
 from config.cluster import CORE_NODES_TAG
@@ -70,7 +72,7 @@ def _described(emr: Any, cluster_id: str) -> dict[str, Any]:
     """A cluster, or nothing where it is not ours to look at: the role may describe only tagged ones."""
     try:
         cluster: dict[str, Any] = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
-    except emr.exceptions.ClientError as error:
+    except ClientError as error:
         if error.response["Error"]["Code"] in ("AccessDeniedException", "AccessDenied"):
             return {}
         raise
@@ -89,7 +91,16 @@ def is_orphan(cluster: LiveCluster, run_is_live: RunIsLive) -> bool:
     return not run_is_live(cluster.dag_id, cluster.run_id if is_exact else "")
 
 
-def terminate(emr: Any, clusters: list[LiveCluster]) -> None:
-    """Ask EMR to terminate them; those that have just ended are no error."""
-    if clusters:
-        emr.terminate_job_flows(JobFlowIds=[cluster.id for cluster in clusters])
+def terminate(emr: Any, clusters: Iterable[LiveCluster]) -> dict[str, str]:
+    """Ask EMR to terminate each; returns why not, by the ids of those for which it could not be asked.
+
+    One call each: EMR takes ten clusters at most, and one that it refuses shall not hinder the others. Those
+    that have just ended are no error.
+    """
+    problems = {}
+    for cluster in clusters:
+        try:
+            emr.terminate_job_flows(JobFlowIds=[cluster.id])
+        except (BotoCoreError, ClientError) as error:
+            problems[cluster.id] = str(error)
+    return problems

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from botocore.exceptions import BotoCoreError, ClientError
 
 from config.cluster import run_job_flow_request
 from config.jobs import ALL_JOBS, WEATHER_CHECK, emr_step, weather_check_arguments
@@ -151,11 +150,7 @@ def _alert_of_quality(job: str, cause: dict[str, str], context: Any) -> None:
         subject=f"Breach of data quality: {job}",
         message=f"{cause['line']}\n{ADVICE[Cause.DATA_QUALITY]}\n\nRun: {run_id} of {dag_id}",
     )
-    try:
-        alert.notify(context)
-    except (BotoCoreError, ClientError):
-        # The verdict is due all the same.
-        log.exception("The alert could not be sent")
+    alert.try_to_notify(context)
 
 
 @task(retries=1)
