@@ -26,13 +26,21 @@ class AirflowClient:
         """What becomes of a document that is sent to a resource below /api/v2."""
         return self._ask("POST", path, json=document)
 
+    def patch(self, path: str, document: object) -> dict[str, Any]:
+        """A resource below /api/v2 after these members of it were changed."""
+        return self._ask("PATCH", path, json=document)
+
+    def delete(self, path: str) -> None:
+        """Delete a resource below /api/v2."""
+        self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer = self._client.request(method, f"/api/v2/{path}", **request)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._log_in()
             answer = self._client.request(method, f"/api/v2/{path}", **request)
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
     def _log_in(self) -> None:

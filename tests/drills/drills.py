@@ -15,6 +15,7 @@ Drill = Callable[[DrillStack], float]
 
 DRILLS: dict[str, Drill] = {
     "leaked_cluster": run_drills.leaked_cluster,
+    "marked_failed": run_drills.marked_failed,
     "firehose": stream_drills.firehose,
     "kinesis_throttling": stream_drills.kinesis_throttling,
     "emulated_aws": run_drills.emulated_aws,
@@ -32,5 +33,5 @@ DRILLS: dict[str, Drill] = {
     "firehose_worker": stream_drills.firehose_worker,
 }
 
-WITHOUT_EVENTS = frozenset({"leaked_cluster"})
-"""Those that send none and run no job."""
+WITHOUT_EVENTS = frozenset({"leaked_cluster", "marked_failed"})
+"""Those that send none and bring no job to its end."""

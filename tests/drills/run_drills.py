@@ -12,14 +12,15 @@ from pathlib import Path
 import httpx
 
 from config import names
-from config.cluster import run_job_flow_request
-from lakehouse.clusters import run_tags
 from local_stack.supervisor import StackError
 from tests.drills.stack import DrillStack
 from tests.drills.stream_drills import DISORDER, EVENTS
 
 DOWN_SECONDS = 8.0
 SLOW_REQUESTS = 10
+
+CLUSTER_END_SECONDS = 120.0
+"""Less than an idle cluster takes to end itself."""
 
 
 def _green(stack: DrillStack, run_id: str, since: float) -> float:
@@ -137,13 +138,39 @@ def weather_storm(stack: DrillStack) -> float:
 
 
 def leaked_cluster(stack: DrillStack) -> float:
-    """A cluster whose run was deleted: the sweeper terminates it."""
-    run = (names.DAG_ID, "manual__deleted")
-    request = run_job_flow_request(stack.settings, name="/".join(run), tags=run_tags(*run))
-    stack.client("emr").run_job_flow(**request)
-    leaked = time.monotonic()
-    if len(stack.live_clusters()) != 1:
-        raise StackError("no cluster has leaked")
+    """A DAG deleted while its run's cluster starts: no teardown will come, the sweeper terminates it."""
+    run_id = stack.trigger((), names.ERASURE_DAG_ID, sensor_id=1)
+    stack.wait_for_task(run_id, "create_cluster", "deferred", dag_id=names.ERASURE_DAG_ID)
+    stack.delete_dag(names.ERASURE_DAG_ID)
+    deleted = time.monotonic()
+    _require_one_cluster(stack)
     stack.require_green(stack.trigger((), names.SWEEPER_DAG_ID, dry_run=False), names.SWEEPER_DAG_ID)
-    stack.wait_until(lambda: not stack.live_clusters(), "no cluster is left")
-    return time.monotonic() - leaked
+    stack.wait_until(lambda: not stack.live_clusters(), "no cluster is left", CLUSTER_END_SECONDS)
+    return time.monotonic() - deleted
+
+
+def marked_failed(stack: DrillStack) -> float:
+    """A task marked as failed while it makes the cluster, a run while its step runs: its teardown comes."""
+    tried = stack.trigger()
+    stack.wait_for_task(tried, "create_cluster", "deferred")
+    _mark_failed(stack, f"{tried}/taskInstances/create_cluster", tried, "new_state")
+    run_id = stack.trigger()
+    stack.wait_until(lambda: bool(stack.step_processes("ingest_events.py")), "the step runs")
+    marked = time.monotonic()
+    _mark_failed(stack, run_id, run_id, "state")
+    return time.monotonic() - marked
+
+
+def _mark_failed(stack: DrillStack, marked: str, run_id: str, field: str) -> None:
+    """Mark a run or a task of it as failed, and see the run end its cluster and then itself."""
+    _require_one_cluster(stack)
+    stack.api.patch(f"dags/{names.DAG_ID}/dagRuns/{marked}", {field: "failed"})
+    state = stack.wait_for_run(run_id)
+    terminate = stack.task_state(run_id, "terminate_cluster")
+    if (state, terminate, stack.live_clusters()) != ("failed", "success", []):
+        raise StackError(f"the run ended {state}, its terminate_cluster {terminate}")
+
+
+def _require_one_cluster(stack: DrillStack) -> None:
+    if len(stack.live_clusters()) != 1:
+        raise StackError(f"not one cluster lives, but {len(stack.live_clusters())}")

@@ -240,10 +240,10 @@ class DrillStack:
         if state != "success":
             raise StackError(f"run {run_id} ended {state}")
 
-    def task_state(self, run_id: str, task_id: str) -> str:
+    def task_state(self, run_id: str, task_id: str, dag_id: str = names.DAG_ID) -> str:
         """State of a task; while Airflow is down, none."""
         try:
-            path = f"dags/{names.DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}"
+            path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
             return str(self.api.get(path)["state"])
         except httpx.HTTPStatusError:
             return "none"
@@ -260,9 +260,9 @@ class DrillStack:
                 raise StackError(f"After {seconds:.0f} s still not: {what}")
             time.sleep(0.5)
 
-    def wait_for_task(self, run_id: str, task_id: str, *states: str) -> None:
+    def wait_for_task(self, run_id: str, task_id: str, *states: str, dag_id: str = names.DAG_ID) -> None:
         """Until a task is in one of the states."""
-        self.wait_until(lambda: self.task_state(run_id, task_id) in states, f"{task_id} is {states}")
+        self.wait_until(lambda: self.task_state(run_id, task_id, dag_id) in states, f"{task_id} is {states}")
 
     def wait_for_run(self, run_id: str, dag_id: str = names.DAG_ID) -> str:
         """How a run ended."""
@@ -273,6 +273,20 @@ class DrillStack:
         self.api.clear(names.DAG_ID, run_id, task_id)
         path = f"dags/{names.DAG_ID}/dagRuns/{run_id}"
         self.wait_until(lambda: self.api.get(path)["state"] == "running", "the run runs again")
+
+    def delete_dag(self, dag_id: str) -> None:
+        """Delete a DAG and its runs, as soon as none of its tasks is in a worker: Airflow refuses before."""
+
+        def is_deleted() -> bool:
+            try:
+                self.api.delete(f"dags/{dag_id}")
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.CONFLICT:
+                    raise
+                return False
+            return True
+
+        self.wait_until(is_deleted, f"{dag_id} can be deleted")
 
     def live_clusters(self) -> list[str]:
         """Ids of the clusters that have not ended."""

@@ -48,18 +48,24 @@ class Handler(BaseHTTPRequestHandler):
         run = {"dag_run_id": "manual__1", "state": "success", "start_date": None, "end_date": None}
         self._resource({"dag_runs": [run]})
 
-    def _resource(self, found: dict[str, Any]) -> None:
+    def do_PATCH(self) -> None:
+        self._resource(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def do_DELETE(self) -> None:
+        self._resource(None)
+
+    def _resource(self, found: dict[str, Any] | None) -> None:
         self.server.asked.append((self.command, self.path))
         is_known = self.headers.get("Authorization") == f"Bearer token-{self.server.tokens}"
         if not is_known:
             self._answer(401, {"detail": "Not authenticated"})
         elif "/dags/known/" in self.path:
-            self._answer(200, found)
+            self._answer(200 if found else 204, found)
         else:
             self._answer(404, {"detail": "no such DAG"})
 
-    def _answer(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
+    def _answer(self, status: int, document: dict[str, Any] | None) -> None:
+        body = json.dumps(document).encode() if document else b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -91,6 +97,13 @@ def test_logs_in_once_and_again_when_the_token_has_expired(airflow: Airflow) -> 
     airflow.tokens += 1
     assert client.post("dags/known/dagRuns", {"run": "manual__2"}) == {"dag_run_id": "manual__2"}
     assert airflow.tokens == 3
+
+
+def test_a_resource_is_changed_and_deleted(airflow: Airflow) -> None:
+    client = AirflowClient(airflow.url, "admin", PASSWORD)
+    assert client.patch("dags/known/dagRuns/manual__1", {"state": "failed"}) == {"state": "failed"}
+    client.delete("dags/known/dagRuns/manual__1")
+    assert airflow.asked[-1] == ("DELETE", "/api/v2/dags/known/dagRuns/manual__1")
 
 
 def test_a_wrong_password_and_an_unknown_resource_are_errors(airflow: Airflow) -> None:
