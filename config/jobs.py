@@ -174,6 +174,9 @@ ERASE_SENSOR = Job(
     doc="One sensor's data erased from the tables of events and KPIs",
 )
 
+REMOVAL_JOBS = (MAINTAIN_TABLES, ERASE_SENSOR)
+"""What they change of a table of data is taken away or put in order: it gets no fresher."""
+
 REPAIR_JOBS = (REPLAY_QUARANTINE, BACKFILL, ERASE_SENSOR)
 """What people run by hand on the tables of events, each in a DAG of its own."""
 

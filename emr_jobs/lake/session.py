@@ -53,7 +53,13 @@ def open_session(app_name: str, warehouse: str) -> SparkSession:
     settings = session_settings(warehouse, submitted)
     spark = SparkSession.builder.appName(app_name).config(map=settings).getOrCreate()
     require_iceberg(spark)
+    sign_commits(spark, app_name)
     return spark
+
+
+def sign_commits(spark: SparkSession, job: str) -> None:
+    """Let the summary of every snapshot that this driver commits name the job, whatever commits it."""
+    spark._jvm.org.apache.iceberg.EnvironmentContext.put(names.JOB_PROPERTY, job)
 
 
 def require_iceberg(spark: SparkSession) -> None:

@@ -96,7 +96,7 @@ def test_a_table_that_has_not_changed_in_time_is_late() -> None:
     (late,) = late_tables([spec], {EVENTS: [old]}, NOW)
     assert str(late) == f"{EVENTS} has not changed for {allowed + 1} h ({allowed} h are allowed)"
     (never,) = late_tables([spec], {EVENTS: []}, NOW)
-    assert str(never) == f"{EVENTS} has never been written"
+    assert str(never).startswith(f"{EVENTS} has never been written")
 
 
 def test_tables_that_nobody_waits_for_are_never_late() -> None:
@@ -191,4 +191,6 @@ def test_the_task_records_its_run_and_names_late_tables(kpis_dag: DAG, lossy_aws
     (whole,) = (part for part in found["parts"] if part["part"] == CLUSTER)
     assert whole["state"] == "TERMINATED"
     assert whole["cost_usd"] > 0
-    assert "clickstream_events has never been written" in found["late_tables"]
+    assert any(
+        table.startswith("clickstream_events has never been written") for table in found["late_tables"]
+    )

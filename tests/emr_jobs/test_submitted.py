@@ -17,6 +17,7 @@ import pytest
 
 from config import names
 from emr_jobs.lake.session import session_settings
+from lakehouse.table_state import changes_of
 from local_stack.spark.install import ensure_runtime
 from tests.support.lake import Lake, event
 
@@ -68,6 +69,7 @@ def test_a_submitted_job_publishes_and_ends_with_its_report(
     assert [row["faulty_count"] for row in lake.rows("event_geo_kpis_faulty_geo")] == [1]
     published = report["published"][lake.name("event_geo_kpis_events")]
     assert lake.snapshots("event_geo_kpis_events")[-1] == published["id"]
+    assert {change.job for change in changes_of(lake.metadata("event_geo_kpis_events"))} == {"kpi_event_geo"}
 
 
 @pytest.mark.spark

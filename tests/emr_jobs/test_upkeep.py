@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from config import names
+from config.jobs import INGEST_JOB, MAINTAIN_TABLES
 from config.table_spec import Upkeep
 from config.tables import TABLES, Column, TableSpec
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.session import sign_commits
 from emr_jobs.lake.upkeep import expire_rows, remove_orphans, table_size
 from emr_jobs.maintain_tables import Plan, main, maintain, specs_of
+from lakehouse.table_state import changes_of, late_tables
 from tests.emr_jobs.test_incremental import require_truth, run_job
 from tests.support.emulated_aws import EmulatedAws
 from tests.support.lake import NOON, Lake
@@ -115,6 +121,38 @@ def test_rows_expire_by_arrival_and_are_counted(silver: Silver) -> None:
     assert json.loads(properties["lakehouse.expired"]) == {"rows": 2, "before": before}
     assert "1 days touched" in run_job(lake, EVENT_GEO).work[lake.name("event_geo_kpis_events")]
     require_truth(lake, [old[1], silver.event("n", NOON - 3650 * A_DAY)], EVENT_GEO)
+
+
+@pytest.fixture
+def sign(lake: Lake) -> Iterator[Callable[[str], None]]:
+    """Lets this test's commits name a job, as in a session of that job."""
+    yield partial(sign_commits, lake.spark)
+    lake.spark._jvm.org.apache.iceberg.EnvironmentContext.remove(names.JOB_PROPERTY)
+
+
+def test_a_table_gets_no_fresher_by_upkeep(silver: Silver, sign: Callable[[str], None]) -> None:
+    lake, waited_for = silver.lake, TABLES["clickstream_events"]
+    old = {"arrival_hour": ARRIVAL - timedelta(days=91)}
+    sign(INGEST_JOB.name)
+    silver.append(silver.event("a", NOON), {**silver.event("b", NOON), **old})
+    silver.append({**silver.event("c", NOON - A_DAY), **old})
+    silver.merge(silver.event("d", NOON))
+    taken_in = changes_of(lake.metadata(silver.table))
+    assert [change.added_rows for change in taken_in] == [2, 1, 1]
+
+    sign(MAINTAIN_TABLES.name)
+    (report,) = maintain(lake.spark, [EVENTS], plan(lake, ARRIVAL, timedelta(days=90)))
+    assert report.expired_rows == 2
+    sign(INGEST_JOB.name)
+    silver.sql("ALTER TABLE {name} CREATE BRANCH given_up")
+    silver.sql(f"INSERT INTO {silver.name}.branch_given_up SELECT * FROM {{name}}")
+
+    changes = changes_of(lake.metadata(silver.table))
+    assert [change.job for change in changes] == [INGEST_JOB.name] * 3 + [MAINTAIN_TABLES.name]
+    assert changes[-1].added_rows == 1, "what is left of a file that lost a row"
+    days_later = taken_in[-1].at + timedelta(days=3)
+    (late,) = late_tables([waited_for], {waited_for.name: changes}, days_later)
+    assert (late.since, late.hours) == (taken_in[-1].at, 72)
 
 
 def test_expiry_starts_over_when_a_writer_is_faster(silver: Silver, monkeypatch: pytest.MonkeyPatch) -> None:

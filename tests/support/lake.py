@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,3 +89,10 @@ class Lake:
         """Ids of the table's snapshots, oldest first."""
         history = self.spark.table(f"{self.name(table)}.snapshots").orderBy("committed_at")
         return [row.snapshot_id for row in history.collect()]
+
+    def metadata(self, table: str) -> dict[str, Any]:
+        """The table's newest metadata file; of a catalog that is a folder."""
+        folder = Path(self.warehouse) / self.database / table / "metadata"
+        version = (folder / "version-hint.text").read_text()
+        metadata: dict[str, Any] = json.loads((folder / f"v{version}.metadata.json").read_text())
+        return metadata

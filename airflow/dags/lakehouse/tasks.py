@@ -177,10 +177,9 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
     run_metrics.write_rows(checked, dag_id, run_id, rows, now)
     late = late_tables(specs, changes, now)
     for table in late:
-        last = changes[table.name][-1].at if changes[table.name] else None
         AlertNotifier(
             kind=AlertKind.LATE_TABLE,
-            matter=f"{table.name} since {last}",
+            matter=f"{table.name} since {table.since}",
             subject=f"Late table: {table.name}",
             message=f"{table}.\n\nSeen by run {run_id} of {dag_id}",
         ).notify(context)
