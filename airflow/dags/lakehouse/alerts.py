@@ -15,6 +15,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
@@ -109,14 +110,23 @@ def alert_on_failure(what: str, kind: AlertKind = AlertKind.FAILED_RUN) -> Alert
     )
 
 
+def log_url(dag_id: str, run_id: str, task_id: str) -> str:
+    """Where Airflow shows the log of a task of a run, its newest attempt first."""
+    return f"{_airflow_url()}/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}"
+
+
+def _airflow_url() -> str:
+    url: str = conf.get("api", "base_url", fallback="http://localhost:8080")
+    return url.rstrip("/")
+
+
 def late_run_alert(after: timedelta) -> DeadlineAlert:
     """For a DAG's ``deadline``: a run without success in time; one without a logical date has no limit.
 
     Not from when it was queued: Airflow 3.3 then cannot clear the run's tasks (apache/airflow#70368).
     """
     hours = after.total_seconds() / 3600
-    base_url = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
-    link = f"{base_url}/dags/{{{{ dag_run.dag_id }}}}/runs/{{{{ dag_run.dag_run_id }}}}"
+    link = f"{_airflow_url()}/dags/{{{{ dag_run.dag_id }}}}/runs/{{{{ dag_run.dag_run_id }}}}"
     notice = {
         "kind": str(AlertKind.LATE_RUN),
         "matter": "{{ dag_run.dag_id }} {{ dag_run.dag_run_id }}",

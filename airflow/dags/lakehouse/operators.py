@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ CLUSTER_END_LIMIT = timedelta(minutes=20)
 FIRST_LOOK_SECONDS = 1.0
 
 DIAGNOSIS = "diagnosis"
-"""XCom key of a failed step's diagnosis: the fields of ``lakehouse.diagnosis.Diagnosis``, and its line."""
+"""XCom key of why a task failed: its ``line``, of a step with the fields of ``diagnosis.Diagnosis``."""
 
 GRACE = timedelta(minutes=2)
 """A deferral ends itself this much after its trigger should have: the triggerer may be gone."""
@@ -63,6 +64,16 @@ def trigger_arguments(operator: AwsBaseOperator[Any], limit: timedelta) -> dict[
         "verify": operator.verify,
         "botocore_config": operator.botocore_config,
     }
+
+
+@contextmanager
+def telling_why(task_instance: Any) -> Iterator[None]:
+    """Leave what an exception says to the run's verdict."""
+    try:
+        yield
+    except Exception as error:
+        task_instance.xcom_push(key=DIAGNOSIS, value={"line": str(error)})
+        raise
 
 
 def settles(emr: Any, cluster_id: str, states: Sequence[str]) -> bool:
@@ -94,7 +105,8 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
         Raises:
             ClientError: EMR refuses the request; nothing was made.
         """
-        cluster_id = str(super().execute(context))
+        with telling_why(context["ti"]):
+            cluster_id = str(super().execute(context))
         ClusterLink.store(context["ti"], cluster_url(cluster_id, str(self.region_name)))
         event = {"job_flow_id": cluster_id}
         if settles(self.hook.conn, cluster_id, READY_STATES):
@@ -116,9 +128,10 @@ class CreateRunClusterOperator(EmrCreateJobFlowOperator):
                 cluster that has been terminated meanwhile for one that is ready.
         """
         cluster_id: str = (event or {})["job_flow_id"]
-        state, reason = cluster_state(self.hook.conn, cluster_id)
-        if state not in READY_STATES:
-            raise AirflowException(f"Cluster {cluster_id} did not get ready: {state} {reason}".rstrip())
+        with telling_why(context["ti"]):
+            state, reason = cluster_state(self.hook.conn, cluster_id)
+            if state not in READY_STATES:
+                raise AirflowException(f"Cluster {cluster_id} did not get ready: {state} {reason}".rstrip())
         self.log.info("Cluster %s is %s", cluster_id, state)
         return cluster_id
 
@@ -154,7 +167,8 @@ class SparkStepOperator(EmrAddStepsOperator):
         """
         if self.task_id not in context["params"].get("jobs", [self.task_id]):
             raise AirflowSkipException(f"{self.task_id} is not among this run's jobs")
-        (step_id,) = super().execute(context)
+        with telling_why(context["ti"]):
+            (step_id,) = super().execute(context)
         cluster_id = str(self.job_flow_id)
         self._submitted = (cluster_id, step_id)
         log_uri = step_log_uri(self.hook.conn, cluster_id, step_id, "stderr")

@@ -17,12 +17,12 @@ from config.cluster import run_job_flow_request
 from config.jobs import ALL_JOBS, WEATHER_CHECK, emr_step, weather_check_arguments
 from config.project_config import Settings
 from config.tables import TABLES
-from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure
+from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure, log_url
 from lakehouse.bundle import publish_bundle as publish
 from lakehouse.cluster_runs import read_cluster
 from lakehouse.clusters import ENDED_STATES, UNENDED_STATES, cluster_name, clusters_of, run_tags
 from lakehouse.diagnosis import ADVICE, Cause
-from lakehouse.operators import DIAGNOSIS
+from lakehouse.operators import DIAGNOSIS, telling_why
 from lakehouse.processes import run_module
 from lakehouse.repairs import backfill_options, erasure_options, replay_options
 from lakehouse.table_state import late_tables, read_changes
@@ -59,11 +59,15 @@ def check_settings() -> dict[str, Any]:
 @task(multiple_outputs=True)
 def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, Any]:
     """Publish the code of the jobs and the wheels it needs; returns the EMR step of each job, by its name."""
-    checked = Settings(**settings)
-    s3 = boto3.client("s3", region_name=checked.aws_region)
-    publish_wheelhouse(s3, checked)
-    bundle = publish(s3, checked)
     context = get_current_context()
+    with telling_why(context["ti"]):
+        return _publish_bundle(Settings(**settings), job_names, context)
+
+
+def _publish_bundle(settings: Settings, job_names: list[str], context: Any) -> dict[str, Any]:
+    s3 = boto3.client("s3", region_name=settings.aws_region)
+    publish_wheelhouse(s3, settings)
+    bundle = publish(s3, settings)
     # In one argument: a run may be named like an option.
     run_id = [f"--run-id={context['run_id']}"]
     options: dict[str, Callable[[], list[str]]] = {
@@ -76,7 +80,7 @@ def publish_bundle(settings: dict[str, Any], job_names: list[str]) -> dict[str, 
         "erase_sensor": lambda: erasure_options(context["params"]),
     }
     return {
-        name: emr_step(ALL_JOBS[name], checked, bundle, *(options[name]() if name in options else ()))
+        name: emr_step(ALL_JOBS[name], settings, bundle, *(options[name]() if name in options else ()))
         for name in job_names
     }
 
@@ -91,10 +95,12 @@ def weather_check(settings: dict[str, Any]) -> str:
         AirflowSkipException: the run's parameter ``jobs`` leaves the extract out.
         AirflowFailException: the weather should not be fetched now; the reason is in the log.
     """
-    if "weather_extract" not in get_current_context()["params"].get("jobs", ["weather_extract"]):
+    context = get_current_context()
+    if "weather_extract" not in context["params"].get("jobs", ["weather_extract"]):
         raise AirflowSkipException("weather_extract is not among this run's jobs")
     arguments = weather_check_arguments(Settings(**settings), *range_options())
-    return run_module(f"emr_jobs.{WEATHER_CHECK}", *arguments, failure=AirflowFailException).strip()
+    with telling_why(context["ti"]):
+        return run_module(f"emr_jobs.{WEATHER_CHECK}", *arguments, failure=AirflowFailException).strip()
 
 
 def range_options() -> list[str]:
@@ -119,27 +125,34 @@ def all_jobs_done(jobs: list[str]) -> None:
     the run would end green once the cluster is gone.
 
     Raises:
-        AirflowFailException: naming each of the run's jobs that did not succeed, its state, and why.
+        AirflowFailException: a line for each task before it that failed, why, and where its log is; and
+            one for each of the run's jobs that did not succeed otherwise, with its state.
     """
     context = get_current_context()
     ti, dag_id, run_id = context["ti"], context["dag"].dag_id, context["run_id"]
     jobs = context["params"].get("jobs", jobs)
-    states = ti.get_task_states(dag_id=dag_id, task_ids=jobs, run_ids=[run_id])[run_id]
-    undone = [job for job in jobs if states.get(job) != "success"]
+    # In the DAG's order, which begins with what the jobs wait for.
+    before = context["task"].get_flat_relative_ids(upstream=True)
+    task_ids = [each.task_id for each in context["dag"].tasks if each.task_id in before]
+    states = ti.get_task_states(dag_id=dag_id, task_ids=task_ids, run_ids=[run_id])[run_id]
     causes: dict[str, dict[str, str]] = {
-        job: ti.xcom_pull(task_ids=job, key=DIAGNOSIS) or {} for job in undone if states.get(job) == "failed"
+        task_id: ti.xcom_pull(task_ids=task_id, key=DIAGNOSIS) or {}
+        for task_id in task_ids
+        if states.get(task_id) == "failed"
     }
-    said = [_undone(job, str(states.get(job)), causes.get(job, {})) for job in undone]
-    for job, cause in causes.items():
+    for task_id, cause in causes.items():
         if cause.get("cause") == Cause.DATA_QUALITY:
-            _alert_of_quality(job, cause, context)
+            _alert_of_quality(task_id, cause, context)
+    undone = [job for job in jobs if states.get(job) != "success"]
+    said = [_failed(task_id, cause, log_url(dag_id, run_id, task_id)) for task_id, cause in causes.items()]
+    said += [f"{job} is {states.get(job)}" for job in undone if job not in causes]
     if undone:
-        raise AirflowFailException("Not all jobs of this run are done: " + "; ".join(said))
+        raise AirflowFailException("\n".join(["Not all jobs of this run are done:", *said]))
 
 
-def _undone(job: str, state: str, cause: dict[str, str]) -> str:
+def _failed(task_id: str, cause: dict[str, str], log: str) -> str:
     why = f" ({cause['line']})" if cause else ""
-    return f"{job} is {state}{why}"
+    return f"{task_id} is failed{why}, log: {log}"
 
 
 def _alert_of_quality(job: str, cause: dict[str, str], context: Any) -> None:
