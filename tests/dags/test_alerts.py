@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from config.jobs import JOBS
 from config.project_config import DEFAULT_REGION
-from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure, late_run_alert
+from lakehouse.alerts import AlertKind, AlertNotifier, alert_on_failure, late_run_alert, log_url
 from lakehouse.diagnosis import Cause, Diagnosis
 from lakehouse.operators import DIAGNOSIS
 from tests.support.lossy_aws import LossyAws
@@ -151,6 +151,21 @@ def test_a_breach_of_data_quality_is_told_on_its_own(inbox: Inbox, run: TaskRunn
     (message,) = inbox()
     assert message["Subject"] == f"Breach of data quality: {JOB}"
     assert "2 records are nowhere" in message["Message"]
+    assert message["Message"].endswith(f"Log: {log_url(run.dag.dag_id, run.run_id, JOB)}")
+
+
+def test_a_late_table_is_told_with_the_log_of_who_saw_it(inbox: Inbox, run: TaskRunner) -> None:
+    boto3.client("glue", region_name=DEFAULT_REGION).create_database(DatabaseInput={"Name": "analytics"})
+    run.run("check_settings", "record_run")
+    message = next(each for each in inbox() if each["Subject"] == "Late table: clickstream_events")
+    assert message["MessageAttributes"]["kind"]["Value"] == "late_table"
+    assert message["Message"].startswith("clickstream_events has never been written")
+    assert message["Message"].endswith(f"Log: {log_url(run.dag.dag_id, run.run_id, 'record_run')}")
+
+
+def test_a_log_is_found_by_what_a_run_may_be_called() -> None:
+    link = log_url("some_dag", "manual__2026-11-22T03:00:00+00:00/x", "some_task")
+    assert link.endswith("/dags/some_dag/runs/manual__2026-11-22T03%3A00%3A00%2B00%3A00/x/tasks/some_task")
 
 
 def test_a_verdict_does_not_hang_on_its_alert(

@@ -161,7 +161,8 @@ def _alert_of_quality(job: str, cause: dict[str, str], context: Any) -> None:
         kind=AlertKind.DATA_QUALITY,
         matter=f"{dag_id} {run_id} {job} {cause['line']}",
         subject=f"Breach of data quality: {job}",
-        message=f"{cause['line']}\n{ADVICE[Cause.DATA_QUALITY]}\n\nRun: {run_id} of {dag_id}",
+        message=f"{cause['line']}\n{ADVICE[Cause.DATA_QUALITY]}\n\n"
+        f"Run: {run_id} of {dag_id}\nLog: {log_url(dag_id, run_id, job)}",
     )
     alert.try_to_notify(context)
 
@@ -194,6 +195,7 @@ def record_run(settings: dict[str, Any], cluster_request: dict[str, Any]) -> dic
             kind=AlertKind.LATE_TABLE,
             matter=f"{table.name} since {table.since}",
             subject=f"Late table: {table.name}",
-            message=f"{table}.\n\nSeen by run {run_id} of {dag_id}",
+            message=f"{table}.\n\nSeen by run {run_id} of {dag_id}\n"
+            f"Log: {log_url(dag_id, run_id, context['task'].task_id)}",
         ).notify(context)
     return {"parts": [asdict(row) for row in rows], "late_tables": [str(table) for table in late]}
