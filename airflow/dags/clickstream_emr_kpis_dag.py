@@ -12,10 +12,10 @@
 | `weather_transform` | EMR step: raw weather into tables, if its quality is good enough |
 | `kpi_sensor_weather` | EMR step: measured climate beside the weather of the nearest grid point |
 | `reconcile` | EMR step: every record is accounted for, from the manifests to the KPIs, or the run fails |
-| `publish_report` | a page about the run: its link `Report` shows it, whatever became of the jobs |
 | `terminate_cluster` | ends the cluster, whatever happened before |
 | `all_jobs_done` | fails unless every job of the run succeeded: a run with half the tables is never green |
 | `record_run` | what the run did and took into the table `run_metrics`; names the tables that are late |
+| `publish_report` | a page about the run: its link `Report` shows it, whatever became of the jobs |
 
 **To run it:** trigger it; the defaults are right. In prod it runs daily at 03:00 UTC. Runs never overlap.
 The first run fetches a year of weather, later ones what is missing since.
@@ -135,9 +135,11 @@ def clickstream_emr_kpis() -> None:
     steps >> create >> [ingest, kpis, extract, transform, join, reconcile]
     ingest >> ingested >> kpis >> counted >> reconcile
     kpi_steps["kpi_temp_humidity"] >> published
-    ends = end_run(checked, [steps, create], JOB_NAMES)
+    ends, record = end_run(checked, [steps, create], JOB_NAMES)
     for finished in (ingest, kpis, extract, transform, join, reconcile):
         finished >> [*ends, report]
+    # Whatever became of it: the page tells of this run's cost, too.
+    record >> report
 
 
 clickstream_emr_kpis()

@@ -11,6 +11,7 @@ import boto3
 
 from config import names
 from config.project_config import Settings
+from config.run_tables import CLUSTER
 from lakehouse.cluster_runs import ClusterRun, read_cluster
 from lakehouse.clusters import tags_of
 from ops.athena import QueryError, run_query
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 Rows = list[dict[str, Any]]
 
 DAYS_SHOWN = 14
+RUNS_SHOWN = 10
 
 _OWN = {
     "totals": """
@@ -46,6 +48,15 @@ _OWN = {
         SELECT run_id, metric, value, verdict, measured_at FROM data_quality_metrics
         WHERE metric LIKE 'reconcile_%' AND measured_at =
           (SELECT max(measured_at) FROM data_quality_metrics WHERE metric LIKE 'reconcile_%')""",
+    "runs": f"""
+        SELECT dag_id, min(started_at) AS started_at,
+          count_if(part <> '{CLUSTER}') AS jobs,
+          count_if(part <> '{CLUSTER}' AND state <> 'COMPLETED') AS undone,
+          max(CASE WHEN part = '{CLUSTER}' THEN seconds END) AS seconds,
+          sum(retries) AS retries, sum(rows) AS rows, sum(bytes) AS bytes,
+          sum(cluster_hours) AS cluster_hours, sum(cost_usd) AS cost_usd
+        FROM run_metrics GROUP BY dag_id, run_id
+        ORDER BY started_at DESC, run_id LIMIT {RUNS_SHOWN}""",  # noqa: S608 - constants of our own
 }
 _SAVED = (
     "late_data",

@@ -52,7 +52,7 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(time=_time, ago=_ago)
+    environment.filters.update(time=_time, ago=_ago, size=_size)
     return environment.get_template("page.html.j2").render(
         facts=facts,
         run=facts.run,
@@ -75,6 +75,15 @@ def _ago(hours: float) -> str:
     if hours < 1:
         return f"{hours * 60:.0f} min"
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"
+
+
+def _size(count: float) -> str:
+    """A number of bytes, in the unit that people would use."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"
 
 
 def _is_reconciled(row: Mapping[str, Any]) -> bool:

@@ -6,9 +6,12 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.dagrun import DagRun
 from airflow.providers.amazon.aws.operators.emr import (
     EmrAddStepsOperator,
     EmrCreateJobFlowOperator,
@@ -122,6 +125,16 @@ def test_what_a_run_did_is_recorded_once_its_cluster_is_gone(dag: DAG) -> None:
         assert record.is_teardown, "it is written whatever happened"
         assert record in terminate.downstream_list
         assert not record.on_failure_fail_dagrun
+
+
+def test_the_report_waits_for_the_record_and_needs_none(kpis_dag: DAG) -> None:
+    report = kpis_dag.get_task("publish_report")
+    assert "record_run" in report.upstream_task_ids
+    assert report.trigger_rule == TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, "published though the record failed"
+    assert not report.is_teardown
+    tis: Any = [Mock(task_id=task.task_id, state="success") for task in kpis_dag.tasks]
+    judged = DagRun()._tis_for_dagrun_state(dag=kpis_dag, tis=tis)
+    assert {ti.task_id for ti in judged} == {"all_jobs_done", "terminate_cluster", "publish_report"}
 
 
 def test_waiting_outlasts_the_steps_own_time_limits(dag: DAG) -> None:

@@ -18,11 +18,14 @@ import pytest
 
 from config import names
 from config.project_config import Settings
+from config.run_tables import CLUSTER, RUN_METRICS
 from lakehouse.cluster_runs import ClusterRun, StepRun
 from ops.report import __main__ as command
 from ops.report import figures, page
 from ops.report.facts import Facts, Run, find_run, gather
+from tests.support.analyst_lake import fill
 from tests.support.athena import Athena
+from tests.support.emulated_aws import EmulatedAws
 
 BEGUN = datetime(2026, 6, 10, 3, tzinfo=UTC)
 
@@ -121,6 +124,7 @@ def test_a_page_tells_what_the_tables_hold(facts: Facts) -> None:
         "kpi_event_geo",
         "25 s, failed",
         "Open-Meteo.com",
+        "No run has been recorded yet",
         RUN.run_id,
     ):
         assert part in html, part
@@ -136,8 +140,54 @@ def test_a_lake_without_tables_says_what_is_missing(
     found = gather(session_of(lakehouse, monkeypatch), settings)
     assert not any(found.answers.values())
     html = page.render(found)
+    assert "No run has been recorded yet" in html
     assert "Not there yet" in html
     assert "TABLE_NOT_FOUND" in html
+
+
+@pytest.mark.aws
+def test_recent_runs_are_told_with_what_they_took(
+    emulated_aws: EmulatedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"state": "COMPLETED", "retries": 0}
+    added = [
+        {**ended, "part": "ingest_events", "seconds": 40.0, "rows": 20_000, "bytes": 1_500_000},
+        {**ended, "part": "reconcile", "seconds": 9.0, "rows": 12, "bytes": 4_000, "retries": 1},
+        {**ended, "part": "kpi_event_geo", "state": "FAILED", "rows": 0, "bytes": 0, "retries": 2},
+        {"part": CLUSTER, "state": "TERMINATED", "seconds": 612.4, "retries": 0}
+        | {"cluster_hours": 0.51, "cost_usd": 0.1249},
+    ]
+    runs = [
+        {"dag_id": names.DAG_ID, "run_id": f"run-{hour}", "started_at": after(3600 * hour)}
+        for hour in range(12)
+    ]
+    rows = [{**run, **row, "measured_at": BEGUN} for run in runs for row in added]
+    lake = Athena.in_new_account(emulated_aws)
+    fill(lake, {RUN_METRICS.name: rows})
+
+    facts = gather(session_of(lake, monkeypatch), settings_of(lake))
+    found = facts.answers["runs"]
+
+    assert [row["started_at"] for row in found] == [after(3600 * hour) for hour in range(11, 1, -1)]
+    assert {(row["jobs"], row["undone"], row["rows"], row["bytes"]) for row in found} == {
+        (3, 1, 20_012, 1_504_000)
+    }
+    assert {(row["seconds"], row["retries"], row["cluster_hours"], row["cost_usd"]) for row in found} == {
+        (612.4, 3, 0.51, 0.1249)
+    }
+    html = page.render(facts)
+    told = (
+        "2026-06-10 14:00",
+        "3 jobs, 3 retries, ",
+        "1 not done",
+        "20,012",
+        "2 MB",
+        "612 s",
+        "0.51 h",
+        "$0.12",
+    )
+    assert [part for part in told if part not in html] == []
+    assert "No run has been recorded yet" not in html
 
 
 @pytest.mark.aws
@@ -281,7 +331,7 @@ def test_it_needs_nothing_from_elsewhere(facts: Facts) -> None:
 
 def test_names_of_the_data_cannot_break_the_page(any_settings: Settings) -> None:
     evil = "<script>alert(1)</script>"
-    empty = ("totals", "sensors", "events", "weather", "measured", "reconciled", "late_data")
+    empty = ("totals", "sensors", "events", "weather", "measured", "reconciled", "late_data", "runs")
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in empty}
     answers |= {
         "statuses": [{"status": evil, "sensor_count": 1}],

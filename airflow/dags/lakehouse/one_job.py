@@ -40,7 +40,7 @@ def wire_one_job(job: Job) -> None:
     step = run_step(job, create, steps, wait_limit)
     given_back = give_back_lease(checked["settings"])
     given_back.as_teardown(setups=leased)
-    ends = end_run(checked, [steps, leased, create], [job.name])
+    ends, _ = end_run(checked, [steps, leased, create], [job.name])
     steps >> leased >> create >> step >> [*ends, given_back]
 
 

@@ -60,8 +60,8 @@ def run_step(
     )
 
 
-def end_run(checked: Any, setups: Sequence[Any], job_names: list[str]) -> list[Any]:
-    """The teardowns of a run, to be put behind its jobs: its verdict, and the end of its cluster.
+def end_run(checked: Any, setups: Sequence[Any], job_names: list[str]) -> tuple[list[Any], Any]:
+    """The teardowns of a run: its verdict and its cluster's end, to be put behind its jobs; and its record.
 
     What the run did is recorded once the cluster has ended. ``setups`` are the tasks up to the one that makes
     the cluster: they run again when a job is cleared, and with one of them done the teardowns run.
@@ -80,4 +80,4 @@ def end_run(checked: Any, setups: Sequence[Any], job_names: list[str]) -> list[A
     verdict.as_teardown(setups=checked, on_failure_fail_dagrun=True)
     record.as_teardown(setups=checked)
     terminate >> record
-    return [verdict, terminate]
+    return [verdict, terminate], record
