@@ -44,13 +44,32 @@ def cluster(*steps: StepRun, ended: datetime | None = None) -> ClusterRun:
 
 def test_a_job_counts_what_its_tables_took_in_while_it_ran() -> None:
     changes = {
-        EVENTS: [Change(minute(1), 7, 70), Change(minute(5), 100, 1_000), Change(minute(30), 9, 90)],
-        GEO: [Change(minute(6), 10, 200)],
-        "sensor_health": [Change(minute(5), 1_000, 1)],
+        EVENTS: [
+            Change(minute(1), 7, 70, JOB),
+            Change(minute(5), 100, 1_000, JOB),
+            Change(minute(6), 5, 50),
+            Change(minute(30), 9, 90, JOB),
+        ],
+        GEO: [Change(minute(6), 10, 200, JOB)],
+        "sensor_health": [Change(minute(5), 1_000, 1, JOB)],
     }
     (row, _) = run_rows([cluster(StepRun(JOB, "COMPLETED", minute(4), minute(8)))], changes, NOW)
     assert (row.part, row.state, row.rows, row.bytes) == (JOB, "COMPLETED", 110, 1_200)
     assert (row.seconds, row.retries, row.started_at) == (240.0, 0, minute(4))
+
+
+def test_jobs_that_write_a_table_at_the_same_time_count_their_own_rows() -> None:
+    changes = {
+        "data_quality_metrics": [
+            Change(minute(5), 12, 120, "reconcile"),
+            Change(minute(6), 4, 40, "weather_transform"),
+            Change(minute(7), 30, 300, "maintain_tables"),
+        ]
+    }
+    steps = [StepRun(job, "COMPLETED", minute(4), minute(8)) for job in ("reconcile", "weather_transform")]
+    (reconcile, weather, _) = run_rows([cluster(*steps)], changes, NOW)
+    assert (reconcile.part, reconcile.rows, reconcile.bytes) == ("reconcile", 12, 120)
+    assert (weather.part, weather.rows, weather.bytes) == ("weather_transform", 4, 40)
 
 
 def test_attempts_add_up() -> None:

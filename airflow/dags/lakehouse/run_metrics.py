@@ -60,7 +60,7 @@ def run_rows(
 ) -> list[RunRow]:
     """The rows of a run: its jobs in the order of their first attempts, then its clusters together.
 
-    What a job added is what its tables' snapshots say that were committed while it ran.
+    What a job added is what the snapshots say that it signed while it ran: others may write to its tables.
     """
     steps = [step for cluster in clusters for step in cluster.steps]
     ran = sorted((step for step in steps if step.started), key=lambda step: (step.started or now, step.job))
@@ -80,7 +80,7 @@ def _job_row(
         change
         for table in outputs
         for change in changes.get(table, ())
-        if any(start <= change.at <= end for start, end in spans)
+        if change.job == job and any(start <= change.at <= end for start, end in spans)
     ]
     return RunRow(
         part=job,
