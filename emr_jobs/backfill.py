@@ -116,7 +116,7 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     lake = SilverLake(spark, Delivery(options.source), tables, now or datetime.now(UTC))
     wanted = DayRange(options.first_day, options.last_day)
     if not options.apply:
-        return _show(lake, wanted, options)
+        return start_over(lambda: _show(lake, wanted, options))
     report = start_over(lambda: _apply(lake, wanted, options.open_hours))
     work = update_all(spark, options.table, options.database, options.warehouse)
     return replace(report, work=work)

@@ -68,8 +68,9 @@ def update(
     targets = []
     for table in tables:
         name = name_of(table)
-        work = Work(why="--full") if full else work_for(spark, name, history)
-        targets.append(_Target(name, table, bases[name], work))
+        base = bases[name]
+        work = Work(why="--full") if full else work_for(spark, name, base, history)
+        targets.append(_Target(name, table, base, work))
     return _Update(spark, kpi, history).run(targets)
 
 

@@ -50,6 +50,9 @@ def kpi_changes(
 
     Values per day follow from the days alone. Values over all days are those of the tables and what the days
     add or take off: they can be told only where the tables reflect the events as they are.
+
+    Raises:
+        ConcurrentPublishError: somebody else published one of them meanwhile: start over.
     """
     before, after = (_counted_rollup(kpi, events) for events in (changes.known, changes.expected))
     states: dict[str, tuple[DataFrame, DataFrame]] = {}
@@ -82,7 +85,7 @@ def _reflecting(spark: SparkSession, name: str, history: EventHistory) -> DataFr
     if not spark.catalog.tableExists(name):
         return None
     at = current_snapshot(spark, name)
-    if at is None or work_for(spark, name, history).since != history.current:
+    if at is None or work_for(spark, name, at, history).since != history.current:
         return None
     return at_snapshot(spark, name, at.id)
 

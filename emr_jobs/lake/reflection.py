@@ -13,8 +13,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from emr_jobs.lake.errors import ConcurrentPublishError
 from emr_jobs.lake.history import EventHistory, HistoryLostError, is_compaction, snapshot_record
-from emr_jobs.lake.tables import load_table
+from emr_jobs.lake.tables import Snapshot, load_table, snapshot_of
 from emr_jobs.transforms.validity import rules_digest
 
 PROPERTY = "lakehouse.reflects"
@@ -66,10 +67,16 @@ def read_reflection(table: Any) -> Reflection | None:
     return Reflection(**json.loads(stored)) if stored else None
 
 
-def work_for(spark: SparkSession, name: str, history: EventHistory) -> Work:
-    """What the KPI table ``name`` lacks of the events' current snapshot."""
+def work_for(spark: SparkSession, name: str, base: Snapshot | None, history: EventHistory) -> Work:
+    """What the KPI table ``name`` at its snapshot ``base`` lacks of the events' current snapshot.
+
+    Raises:
+        ConcurrentPublishError: the table is not at ``base`` any more: what it says is not said of that.
+    """
     table = load_table(spark, name)
     table.refresh()
+    if snapshot_of(table) != base:
+        raise ConcurrentPublishError(f"{name} changed since this run looked at it")
     reflection = read_reflection(table)
     if reflection is None:
         return Work(why="the table does not say what it reflects")

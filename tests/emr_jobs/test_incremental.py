@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from config.tables import INTERNAL_TABLES, KPI_TABLES, SENSOR_STATUS
+from emr_jobs.edge import incremental
 from emr_jobs.edge.kpi import parse_arguments, run
 from emr_jobs.edge.kpi_job import KpiJob
 from emr_jobs.edge.report import RunReport
@@ -19,6 +20,7 @@ from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
 from emr_jobs.kpi_temp_humidity import KPI as TEMP_HUMIDITY
 from emr_jobs.lake import publish as publishing
+from emr_jobs.lake import reflection
 from tests.support.event_truth import expected_tables
 from tests.support.lake import EVENT_SCHEMA, NOON, Lake, event, write_events
 from tests.support.silver import Silver
@@ -299,3 +301,33 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_finds_nothing_to_do(
     assert "starting over" in caplog.text
     assert set(report.work.values()) == {"up to date"}
     require_truth(silver.lake, rows, EVENT_GEO)
+
+
+def test_a_derived_table_is_made_of_the_state_that_it_claims(
+    silver: Silver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another run brings the state up to date, and dies, after this one has noted the state's snapshot."""
+    rows = [silver.event("a", NOON, status="faulty")]
+    silver.append(*rows)
+    run_job(silver.lake, SENSOR_HEALTH)
+    rows.append(silver.event("b", NOON + A_DAY, sensor_id=7))
+    silver.append(rows[-1])
+
+    def die_after_the_state(point: str) -> None:
+        if point == f"{silver.lake.name(SENSOR_STATUS.name)}: published":
+            raise Killed(point)
+
+    def let_another_run(*arguments: Any) -> reflection.Work:
+        monkeypatch.setattr(incremental, "work_for", reflection.work_for)
+        monkeypatch.setattr(publishing, "commit_point", die_after_the_state)
+        with pytest.raises(Killed):
+            run_job(silver.lake, SENSOR_HEALTH)
+        monkeypatch.setattr(publishing, "commit_point", publishing.no_hook)
+        return reflection.work_for(*arguments)
+
+    monkeypatch.setattr(incremental, "work_for", let_another_run)
+    report = run_job(silver.lake, SENSOR_HEALTH)
+
+    require_truth(silver.lake, rows, SENSOR_HEALTH)
+    assert "starting over" in caplog.text
+    assert report.work[silver.lake.name(SENSOR_STATUS.name)] == "up to date"
