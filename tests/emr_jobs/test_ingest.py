@@ -117,9 +117,10 @@ def test_every_row_is_an_event_a_duplicate_or_in_quarantine(lake: Lake) -> None:
 
 
 def test_nothing_new_commits_and_reads_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake.deliver(f"{HOUR}/a.parquet", event(), event(uuid="b", status=None))
+    delivered = lake.deliver(f"{HOUR}/a.parquet", event(), event(uuid="b", status=None))
     ingest(lake)
     before = lake.snapshots(SILVER), lake.snapshots(QUARANTINE)
+    delivered.write_bytes(b"not to be read again")
     passed: list[str] = []
 
     with hook(monkeypatch, passed.append):
