@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="spark-submit roll_back.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='Snapshots of a table, in Athena: SELECT * FROM "analytics"."TABLE$snapshots"',
+        epilog='What a table was published as, in Athena: SELECT * FROM "analytics"."TABLE$history"',
     )
     parser.add_argument("database", metavar="ICEBERG_DB", type=name_argument, help="database of the table")
     iceberg = [name for name, spec in TABLES.items() if spec.format == "iceberg"]

@@ -19,7 +19,7 @@ from emr_jobs.lake.history import EventHistory, HistoryLostError, SnapshotRecord
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.publish import publish, start_over
 from emr_jobs.lake.silver import SilverLake
-from emr_jobs.lake.tables import Snapshot, current_snapshot
+from emr_jobs.lake.tables import Snapshot, current_snapshot, load_table
 
 RESTORED_PROPERTY = "lakehouse.restored"
 """Property of a snapshot: the earlier one whose rows it restored."""
@@ -41,7 +41,8 @@ def roll_back(
     A table of events has only those days rewritten in which the two differ, others are as a whole.
 
     Raises:
-        LakeError: the snapshot has expired, is not behind the current one, or lies before another rollback.
+        LakeError: the snapshot has expired, is not behind the current one, lies before another rollback, or
+            was never published itself.
         ConcurrentPublishError: somebody else published each time it was tried.
     """
     return start_over(lambda: _roll_back(spark, name, spec, to_snapshot, undo))
@@ -75,6 +76,11 @@ def _roll_back(spark: SparkSession, name: str, spec: TableSpec, to_snapshot: int
     undone = snapshots_back_to(history, to_snapshot)
     if not undone:
         raise LakeError(f"{name} is at snapshot {to_snapshot} already")
+    if to_snapshot not in {entry.snapshotId() for entry in load_table(spark, name).history()}:
+        raise LakeError(
+            f"{name}: snapshot {to_snapshot} was never published, it is a step on the way to one that was; "
+            f"{name}.history (in Athena TABLE$history) lists those"
+        )
     try:
         changed = within_days(history.days_since(to_snapshot))
     except HistoryLostError:

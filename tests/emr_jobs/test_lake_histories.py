@@ -42,6 +42,7 @@ REFUSALS = (
     "expired",
     "is a rollback itself",
     "is a backfill",
+    "was never published",
     "There is no table",
 )
 """Why a rollback may be refused."""

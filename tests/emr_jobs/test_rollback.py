@@ -150,6 +150,24 @@ def test_events_and_quarantine_are_as_before_and_the_files_come_again(lake: Lake
     assert attested.reconcile("--full").account.differences == []
 
 
+def test_a_step_within_a_publish_is_no_state_to_go_back_to(lake: Lake) -> None:
+    """A copy displaces the event and another event comes: the publish takes two commits to its branch."""
+    attested = AttestedLake(lake)
+    attested.send("b", event())
+    attested.ingest()
+    attested.send("a", event(temperature=1.5), event(uuid="x"))
+    attested.ingest()
+    history = lake.spark.table(f"{lake.name('clickstream_events')}.history").collect()
+    steps = set(lake.snapshots("clickstream_events")) - {row.snapshot_id for row in history}
+    assert len(history) == 2
+    assert steps
+
+    for step in steps:
+        with pytest.raises(LakeError, match=f"snapshot {step} was never published"):
+            restore(lake.spark, lake.database, "clickstream_events", step)
+    assert len(lake.rows("clickstream_events")) == 2
+
+
 def tables(lake: Lake) -> tuple[list[tuple[str, float]], list[tuple[str, int, str]]]:
     """What counts: the events, and the open entries."""
     events = sorted((row["uuid"], row["temperature"]) for row in lake.rows("clickstream_events"))
