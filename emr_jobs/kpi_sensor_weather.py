@@ -1,8 +1,14 @@
-"""EMR step: measured climate (the table BRONZE_PATH) beside the nearest grid point's weather."""
+"""EMR step: measured climate (the table BRONZE_PATH) beside the nearest grid point's weather.
+
+All of it is joined anew when either table has changed, and nothing is done when neither has: the published
+table says in a property which snapshots it joins.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +21,17 @@ from config.weather import MAX_DISTANCE_KM
 from emr_jobs.edge.arguments import SourceHelp, is_table_name, job_parser, name_argument
 from emr_jobs.edge.command import run_command
 from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.history import at_snapshot
 from emr_jobs.lake.publish import publish, replacing, start_over
-from emr_jobs.lake.tables import current_snapshot, ensure_table, qualified_name
+from emr_jobs.lake.tables import current_snapshot, ensure_table, load_table, qualified_name
 from emr_jobs.transforms.sensor_weather import to_sensor_weather
 
+logger = logging.getLogger(__name__)
+
 SPEC = TABLES["sensor_weather_daily"]
+
+JOINS_PROPERTY = "lakehouse.joins"
+"""Property of the table: the snapshots that it joins, the limit, and its own snapshot of then, JSON."""
 
 _SOURCE = SourceHelp(
     behaviour="Joins each day and place with that day's weather at the nearest grid point.",
@@ -30,10 +42,11 @@ _SOURCE = SourceHelp(
 
 @dataclass(frozen=True)
 class JoinReport:
-    """Rows published, and how many of them have weather beside them."""
+    """What was done; rows published, and how many of them have weather beside them."""
 
-    rows: int
-    with_weather: int
+    work: str
+    rows: int = 0
+    with_weather: int = 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def join(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
-    """Publish the join; a run that lost to a concurrent one starts over.
+    """Publish the join, unless it is up to date; a run that lost to a concurrent one starts over.
 
     Raises:
         LakeError: a table is missing or cannot be written.
@@ -73,18 +86,32 @@ def _join_once(spark: SparkSession, options: argparse.Namespace) -> JoinReport:
     target = qualified_name(options.database, options.table)
     ensure_table(spark, target, SPEC)
     base = current_snapshot(spark, target)
-    climate = _existing(spark, qualified_name(options.database, options.source))
-    weather = _existing(spark, qualified_name(options.database, options.weather_table))
+    climate, climate_at = _existing(spark, qualified_name(options.database, options.source))
+    weather, weather_at = _existing(spark, qualified_name(options.database, options.weather_table))
+
+    def said_at(published: int) -> dict[str, str]:
+        joined = {"climate": climate_at, "weather": weather_at, "max_distance_km": options.max_distance_km}
+        return {JOINS_PROPERTY: json.dumps({**joined, "as_of": published})}
+
+    said = load_table(spark, target).properties().get(JOINS_PROPERTY)
+    if base is not None and said == said_at(base.id)[JOINS_PROPERTY]:
+        logger.info("%s: up to date", target)
+        return JoinReport("up to date")
     rows = to_sensor_weather(climate, weather, options.max_distance_km)
-    publish(spark, target, replacing(rows, SPEC), base=base)
+    publish(spark, target, replacing(rows, SPEC), base=base, properties=said_at)
     published = spark.table(target)
-    return JoinReport(published.count(), published.where("weather_temperature_avg IS NOT NULL").count())
+    with_weather = published.where("weather_temperature_avg IS NOT NULL").count()
+    return JoinReport("joined anew", published.count(), with_weather)
 
 
-def _existing(spark: SparkSession, name: str) -> DataFrame:
+def _existing(spark: SparkSession, name: str) -> tuple[DataFrame, int | None]:
+    """A table's rows, and the id of the snapshot that they are of; None if nothing was ever written."""
     if not spark.catalog.tableExists(name):
         raise LakeError(f"There is no table {name}: its job has to run first")
-    return spark.table(name)
+    snapshot = current_snapshot(spark, name)
+    if snapshot is None:
+        return spark.table(name), None
+    return at_snapshot(spark, name, snapshot.id), snapshot.id
 
 
 if __name__ == "__main__":

@@ -209,6 +209,26 @@ def test_join_puts_the_weather_beside_the_measurements(lake: Lake) -> None:
     assert row[9:13] == ("SENSOR_0042", 0.0, truth.temperature_max, truth.temperature_min)
 
 
+def test_join_does_nothing_until_a_table_or_the_limit_changes(lake: Lake) -> None:
+    climate, weather = (TABLES[name] for name in ("temp_humidity_kpis", "weather_daily"))
+    for spec in (climate, weather):
+        ensure_table(lake.spark, lake.name(spec.name), spec)
+    row = (FIRST, *GRID.place(42), 10.0, 5.0, 15.0, 60.0, 50.0, 70.0)
+    lake.spark.createDataFrame([row], climate.schema_ddl).writeTo(lake.name(climate.name)).append()
+    first = kpi_sensor_weather.join(lake.spark, join_options(lake))
+    before = lake.snapshot("sensor_weather_daily")
+    assert kpi_sensor_weather.join(lake.spark, join_options(lake)).work == "up to date" != first.work
+    assert lake.snapshot("sensor_weather_daily") == before
+
+    lake.spark.sql(f"DELETE FROM {lake.name('sensor_weather_daily')}")
+    assert kpi_sensor_weather.join(lake.spark, join_options(lake)).rows == 1
+    lake.spark.sql(f"DELETE FROM {lake.name(climate.name)}")
+    assert kpi_sensor_weather.join(lake.spark, join_options(lake)).work == first.work
+    assert lake.rows("sensor_weather_daily") == []
+    assert kpi_sensor_weather.join(lake.spark, join_options(lake)).work == "up to date"
+    assert kpi_sensor_weather.join(lake.spark, join_options(lake, max_distance_km=1.0)).work == first.work
+
+
 def test_join_without_its_tables_says_which_job_has_to_run(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"no table glue.*temp_humidity_kpis: its job has to run first"):
         kpi_sensor_weather.join(lake.spark, join_options(lake))
