@@ -27,7 +27,8 @@ test: setup ## Everything that passes or fails: the whole chain, and the contain
 	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## The property tests of the lake, many times as long (LAKE_SEED=N repeats a run)
-	@LAKE_HISTORIES=30 LAKE_MODEL_HISTORIES=100000 $(PYTHON) -m pytest -s tests/emr_jobs/test_ingest_model.py \
+	@export LAKE_SEED=$${LAKE_SEED:-$$(date +%s)} LAKE_HISTORIES=30 LAKE_MODEL_HISTORIES=100000; \
+	$(PYTHON) -m pytest -s --hypothesis-seed=$$LAKE_SEED tests/emr_jobs/test_ingest_model.py \
 	  tests/emr_jobs/test_incremental_histories.py tests/emr_jobs/test_lake_histories.py
 
 test-docker: setup ## Only the container stacks: built, brought up, run, taken down (needs a Docker engine)

@@ -1,6 +1,6 @@
 """Any history of a table of events, with runs of the KPI jobs in between: the tables are as if recomputed.
 
-LAKE_HISTORIES says how many histories to try; each run tries others.
+LAKE_HISTORIES says how many histories to try; each run tries others, --hypothesis-seed repeats those of one.
 """
 
 from __future__ import annotations
