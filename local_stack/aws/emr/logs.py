@@ -13,8 +13,6 @@ from typing import Any
 from local_stack.aws.emr.model import Failure
 
 LOG_NAMES = ("controller", "stdout", "stderr")
-TIMED_OUT = 124
-"""What coreutils' timeout exits with when the time is over."""
 
 _TAIL_BYTES = 64 * 1024
 _ERROR_LINE = re.compile(r"^(?:[\w.$]*(?:Error|Exception|Failure)\b|Exception in thread|Caused by:)")
@@ -71,21 +69,14 @@ def upload(s3: Any, folder: Path, log_uri: str, relative: str, names: Iterable[s
     return f"s3://{bucket}/{base}"
 
 
-def explain(exit_code: int, folder: Path, log_folder: str) -> Failure:
-    """Why a command failed, from its exit code and the end of its logs in ``folder``.
+def explain(folder: Path, log_folder: str) -> Failure:
+    """Why a command failed, from the end of its logs in ``folder``; not its exit code, as on AWS.
 
     Standard output counts as well: that is where spark-submit shows what a Python driver threw.
     ``log_folder`` is the URI that ``upload`` gave, or empty.
     """
     name, error = _error_in(folder)
-    log_file = f"{log_folder}{name}.gz" if log_folder else ""
-    if exit_code == TIMED_OUT:
-        message = f"Exit code {exit_code}: the command ran out of its time."
-        return Failure("Time limit exceeded.", message, log_file)
-    if exit_code > 128:
-        message = f"Exit code {exit_code}: the command was ended by signal {exit_code - 128}."
-        return Failure("Killed.", f"{message} {error}".strip(), log_file)
-    return Failure("Unknown Error.", error or f"Exit code {exit_code}.", log_file)
+    return Failure("Unknown Error.", error, f"{log_folder}{name}.gz" if log_folder else "")
 
 
 def _error_in(folder: Path) -> tuple[str, str]:

@@ -75,8 +75,8 @@ class Machine:
             if result.exit_code != 0:
                 raise _bootstrap_failure(instance, f"{name} returned a non-zero return code")
 
-    def run_step(self, step: Step) -> tuple[int, Failure]:
-        """Run a step to its end: its exit code, and why it failed if that is not 0."""
+    def run_step(self, step: Step) -> tuple[logs.Result, Failure]:
+        """Run a step to its end and keep its logs: how it ended, and why it failed if it did."""
         folder = self._node.folder / "steps" / step.id
         folder.mkdir(parents=True)
         try:
@@ -90,7 +90,7 @@ class Machine:
         else:
             result = self._run(step.id, command, folder, None, keys)
         log_folder = self._keep_logs(folder, f"steps/{step.id}", result)
-        return result.exit_code, logs.explain(result.exit_code, folder, log_folder)
+        return result, logs.explain(folder, log_folder)
 
     def cancel(self, step_id: str, option: CancellationOption) -> bool:
         """Ask or force a step to end; False if it has no process yet."""

@@ -74,7 +74,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Failure:
-    """EMR's FailureDetails: what is known of why a step failed; ``log_file`` an S3 URI or empty."""
+    """EMR's FailureDetails: what is known of why a step failed.
+
+    ``message`` is a line of its logs, ``log_file`` the S3 URI of the one it is from; empty if there is none.
+    """
 
     reason: str
     message: str
@@ -97,10 +100,10 @@ class Step(models.Step):
         """The step's status as DescribeStep answers it."""
         status: dict[str, Any] = super().status
         if self.failure:
+            said = {"Message": self.failure.message, "LogFile": self.failure.log_file}
             status["FailureDetails"] = {
                 "Reason": self.failure.reason,
-                "Message": self.failure.message,
-                "LogFile": self.failure.log_file,
+                **{name: text for name, text in said.items() if text},
             }
         return status
 
@@ -109,10 +112,17 @@ class Step(models.Step):
         self.state = StepState.RUNNING
         self.start()
 
-    def end(self, state: StepState, *, message: str | None = None, failure: Failure | None = None) -> None:
-        """Go to a final state."""
+    def end(
+        self,
+        state: StepState,
+        *,
+        at: datetime | None = None,
+        message: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """Go to a final state: now, or at the time (in UTC) that its process ended."""
         self.state = state
-        self.end_date_time = utcnow()
+        self.end_date_time = at or utcnow()
         self.last_state_change_reason = message
         self.failure = failure
 

@@ -173,14 +173,14 @@ def _cancel_steps(cluster: Cluster, machine: Machine) -> None:
 
 
 def _run_step(cluster: Cluster, machine: Machine, step: Step) -> None:
-    exit_code, failure = machine.run_step(step)
+    result, failure = machine.run_step(step)
     with STATE:
         if step.cancellation:
-            step.end(StepState.CANCELLED, message="Cancelled by user")
-        elif exit_code == 0:
-            step.end(StepState.COMPLETED)
+            step.end(StepState.CANCELLED, at=result.ended, message="Cancelled by user")
+        elif result.exit_code == 0:
+            step.end(StepState.COMPLETED, at=result.ended)
         elif cluster.state in ENDING:
-            step.end(StepState.CANCELLED, message="Job terminated")
+            step.end(StepState.CANCELLED, at=result.ended, message="Job terminated")
         else:
-            step.end(StepState.FAILED, failure=failure)
+            step.end(StepState.FAILED, at=result.ended, failure=failure)
             cluster.step_failed(step)

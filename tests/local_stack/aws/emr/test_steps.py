@@ -53,14 +53,28 @@ def test_a_step_that_hangs_fails_at_its_time_limit(clusters: EmrClusters, cluste
     (status,) = clusters.run(cluster, step("hang", "timeout", "--kill-after=5", "0.2", "sleep", "600"))
 
     assert status["State"] == "FAILED"
-    assert status["FailureDetails"]["Reason"] == "Time limit exceeded."
+    assert status["FailureDetails"]["Reason"] == "Unknown Error."
+    controller = clusters.log(cluster, f"steps/{status['Id']}/controller.gz")
+    assert "Step failed with exitCode 124" in controller
 
 
-def test_a_step_that_is_killed_fails_and_names_the_signal(clusters: EmrClusters, cluster: str) -> None:
+def test_a_step_that_is_killed_fails_and_its_controller_log_alone_has_the_exit_code(
+    clusters: EmrClusters, cluster: str
+) -> None:
     (status,) = clusters.run(cluster, shell("killed", "kill -KILL $$"))
 
     assert status["State"] == "FAILED"
-    assert "signal 9" in status["FailureDetails"]["Message"]
+    assert status["FailureDetails"].keys() == {"Reason", "LogFile"}
+    controller = clusters.log(cluster, f"steps/{status['Id']}/controller.gz")
+    assert "Step failed with exitCode 137" in controller
+
+
+def test_logs_are_copied_after_the_end_that_the_step_tells(clusters: EmrClusters, cluster: str) -> None:
+    (status,) = clusters.run(cluster, shell("fail", "exit 1"))
+
+    key = f"emr-logs/{cluster}/steps/{status['Id']}/stderr.gz"
+    copied = clusters.s3.head_object(Bucket=clusters.logs_bucket, Key=key)["LastModified"]
+    assert copied >= status["Timeline"]["EndDateTime"].replace(microsecond=0)
 
 
 def test_a_command_that_does_not_exist_fails_the_step(clusters: EmrClusters, cluster: str) -> None:
