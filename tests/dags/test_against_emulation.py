@@ -84,7 +84,13 @@ def test_failing_step_says_why(emulated_run: TaskRunner, capsys: pytest.CaptureF
 
 def test_hung_step_is_ended_by_its_own_time_limit(emulated_run: TaskRunner) -> None:
     let_step_be(emulated_run, "timeout --kill-after=1 1 sleep 600")
-    with pytest.raises(AirflowFailException, match="FAILED"):
+    with pytest.raises(AirflowFailException, match=r"FAILED: time limit: .*exitCode 124"):
+        emulated_run.run(JOB)
+
+
+def test_killed_driver_is_worth_a_retry(emulated_run: TaskRunner) -> None:
+    let_step_be(emulated_run, "kill -KILL $$")
+    with pytest.raises(AirflowException, match=r"FAILED: killed: .*exitCode 137"):
         emulated_run.run(JOB)
 
 

@@ -2,9 +2,10 @@
 
     python -m tests.support.step_failures tests/dags/step_failures [NAME...]
 
-A record is a folder with ``status.json`` (the step's Status as DescribeStep answers it), ``stderr.txt`` and
-``stdout.txt``. Nothing in it is invented; only folders of the recording machine are given neutral names,
-and logs are cut in the middle, as ``CUT_BYTES`` says. The tests of the diagnosis read them.
+A record is a folder with ``status.json`` (the step's Status as DescribeStep answers it), and its logs
+``controller.txt``, ``stderr.txt`` and ``stdout.txt``. Spark, S3A and the jobs wrote stderr and stdout; status
+and controller's log are the emulated EMR's, in EMR's wording. Folders of the recording machine are given
+neutral names, and logs are cut in the middle, as ``CUT_BYTES`` says. The tests of the diagnosis read them.
 """
 
 from __future__ import annotations
@@ -15,20 +16,28 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from config.cluster import CONFIGURATIONS
+from config.grid import GRID
+from config.weather import RAW_PREFIX
+from emr_jobs.weather.landing import RawLanding
+from emr_jobs.weather.series import DailyRecord, Source, grid_sensors
 from lakehouse.bundle import build_bundle
+from lakehouse.step_logs import STREAMS
 from local_stack.aws.faults import FAULTS_PATH
 from local_stack.spark.runtime import catalog_settings
 from tests.support.emr import EmrClusters, shell
 from tests.support.emulated_aws import EmulatedAws, run_emulated_aws
+from tests.support.lake import event, write_events
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "failing-steps"
+UNLISTED_BUCKET = "unlisted-steps"
 DATABASE = "failing"
 CUT_BYTES = 12_000
 
@@ -70,13 +79,15 @@ def lose_the_node():
 class Scenario:
     """A step that fails: a Spark job, or a command in which ``{submit}`` stands for spark-submit and options.
 
-    ``faults`` are ordered from the emulated AWS before it runs.
+    ``before`` is the command of a step that comes before and succeeds; then ``faults`` are ordered from the
+    emulated AWS.
     """
 
     name: str
     job: str = ""
     conf: Sequence[str] = ()
     command: str = "{submit} {job}"
+    before: str = ""
     faults: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
@@ -84,6 +95,15 @@ FEW_RETRIES = (
     "spark.hadoop.fs.s3a.attempts.maximum=1",
     "spark.hadoop.fs.s3a.retry.limit=1",
     "spark.hadoop.fs.s3a.retry.throttle.limit=1",
+)
+
+_INGEST = (
+    "{submit} {packages} {scripts}ingest_events.py s3://failing-steps/events/ failing audited_events"
+    " s3://failing-steps/warehouse/"
+)
+_WEATHER = (
+    "{{with_packages}} {{submit}} {{packages}} {{scripts}}{job}.py s3://failing-steps/raw/openmeteo/ failing"
+    " weather_daily s3://failing-steps/warehouse/"
 )
 
 SCENARIOS = (
@@ -118,7 +138,17 @@ SCENARIOS = (
     Scenario("denied_read_of_s3", _HEAD + 'spark.read.parquet(f"{bucket}/forbidden/").show()\n', FEW_RETRIES),
     Scenario(
         "denied_write_to_s3",
-        _HEAD + 'spark.range(10).write.parquet(f"{bucket}/forbidden/out/")\n',
+        _HEAD + 'spark.range(10).write.parquet(f"{bucket}/unwritable/out/")\n',
+        FEW_RETRIES,
+    ),
+    Scenario(
+        "denied_list_of_s3",
+        _HEAD + 'spark.read.parquet("s3://unlisted-steps/numbers/").show()\n',
+        FEW_RETRIES,
+    ),
+    Scenario(
+        "denied_delete_in_s3",
+        _HEAD + 'spark.range(10).write.parquet(f"{bucket}/undeletable/", mode="overwrite")\n',
         FEW_RETRIES,
     ),
     Scenario("denied_glue", _HEAD + 'spark.table("glue.failing.forbidden").show()\n'),
@@ -186,6 +216,26 @@ SCENARIOS = (
         " failing event_geo_kpis s3://failing-steps/",
     ),
     Scenario(
+        "failed_audit",
+        _HEAD
+        + "events = spark.table('glue.failing.audited_events')\n"
+        + "events.writeTo('glue.failing.audited_events').append()\n"
+        + "path = spark._jvm.org.apache.hadoop.fs.Path\n"
+        + 'later = path(f"{bucket}/later/b.parquet")\n'
+        + "system = later.getFileSystem(spark._jsc.hadoopConfiguration())\n"
+        + 'system.rename(later, path(f"{bucket}/events/dt=2026-06-01/hour=12/b.parquet"))\n',
+        command=_INGEST,
+        before=f"{_INGEST} && {{submit}} {{job}}",
+    ),
+    Scenario(
+        "weather_below_its_threshold",
+        command=_WEATHER.format(job="weather_transform"),
+    ),
+    Scenario(
+        "weather_unreachable",
+        command=f"{_WEATHER.format(job='weather_extract')} --days 2 --api-url http://127.0.0.1:9",
+    ),
+    Scenario(
         "lost_node",
         _KILL_NODE
         + _HEAD.replace(".getOrCreate()", '.master("spark://127.0.0.1:" + sys.argv[2]).getOrCreate()')
@@ -236,11 +286,15 @@ def record(clusters: EmrClusters, scenario: Scenario, cluster_id: str, folder: P
     submit = " ".join(["spark-submit", *(f"--conf '{key}={value}'" for key, value in options.items())])
     key = f"jobs/{scenario.name}.py"
     clusters.s3.put_object(Bucket=BUCKET, Key=key, Body=scenario.job.encode())
-    command = scenario.command
     places = {"submit": submit, "job": f"s3://{BUCKET}/{key}", "scripts": f"s3://{BUCKET}/bundle/"}
+    # What the bootstrap action installs.
+    places["with_packages"] = f"PYSPARK_PYTHON={sys.executable}"
     places["packages"] = f"--py-files s3://{BUCKET}/bundle/packages.zip"
+    before, command = scenario.before, scenario.command
     for name, value in places.items():
-        command = command.replace(f"{{{name}}}", value)
+        before, command = (text.replace(f"{{{name}}}", value) for text in (before, command))
+    if before:
+        clusters.output(cluster_id, before)
     httpx.post(aws.endpoint + FAULTS_PATH, json=list(scenario.faults)).raise_for_status()
     try:
         (status,) = clusters.run(cluster_id, shell(scenario.name, command))
@@ -248,7 +302,7 @@ def record(clusters: EmrClusters, scenario: Scenario, cluster_id: str, folder: P
         httpx.delete(aws.endpoint + FAULTS_PATH).raise_for_status()
     target = folder / scenario.name
     target.mkdir(parents=True, exist_ok=True)
-    for stream in ("stderr", "stdout"):
+    for stream in STREAMS:
         text = clusters.log(cluster_id, f"steps/{status['Id']}/{stream}.gz")
         (target / f"{stream}.txt").write_text(cut(neutral(text, aws)))
     kept = {name: status[name] for name in ("State", "FailureDetails", "StateChangeReason") if name in status}
@@ -273,10 +327,19 @@ def cut(text: str) -> str:
 
 
 def prepare(clusters: EmrClusters) -> None:
-    """Buckets, rights taken away, a bundle, and input that is none."""
+    """Buckets, rights taken away, a bundle, events, weather too hot to be true, and input that is none."""
     aws = clusters.aws
-    clusters.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.region})
+    for bucket in (BUCKET, UNLISTED_BUCKET):
+        clusters.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.region})
     clusters.s3.put_object(Bucket=BUCKET, Key="forbidden/part-0.parquet", Body=b"not for you")
+    clusters.s3.put_object(Bucket=BUCKET, Key="undeletable/part-0.parquet", Body=b"not yours")
+    for key, uuid in (("events/dt=2026-06-01/hour=12/a.parquet", "a"), ("later/b.parquet", "b")):
+        with tempfile.TemporaryDirectory() as folder:
+            file = write_events(Path(folder) / "events.parquet", [event(uuid=uuid)])
+            clusters.s3.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+    sensors = grid_sensors(GRID)
+    hot = dict.fromkeys(range(len(sensors)), DailyRecord(99.0, 98.0, 0.0, Source.ARCHIVE))
+    RawLanding(BUCKET, RAW_PREFIX, sensors, clusters.s3).land(date(2026, 6, 1), hot, date(2026, 6, 8))
     clusters.s3.put_object(
         Bucket=BUCKET, Key="clickstream/dt=2026-06-01/hour=12/a.parquet", Body=b"no Parquet"
     )
@@ -288,10 +351,12 @@ def prepare(clusters: EmrClusters) -> None:
             "Effect": "Deny",
             "Action": "s3:PutObject",
             "Resource": [
-                f"arn:aws:s3:::{BUCKET}/forbidden/*",
+                f"arn:aws:s3:::{BUCKET}/unwritable/*",
                 f"arn:aws:s3:::{BUCKET}/warehouse/failing.db/denied/*",
             ],
         },
+        {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{UNLISTED_BUCKET}"},
+        {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/undeletable/*"},
         {
             "Effect": "Deny",
             "Action": "glue:GetTable",

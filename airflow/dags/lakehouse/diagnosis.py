@@ -1,7 +1,7 @@
 """Why a step failed, read from what it left: the cause, the line that says most, and whether to try again.
 
 Pure: texts in, a ``Diagnosis`` out. The rules were made from steps that really failed; their logs are the
-tests' records (tests/dags/step_failures).
+tests' records (tests/dags/step_failures). What only YARN says has rules by its source.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Cause(StrEnum):
     UNREADABLE_INPUT = "unreadable input"
     ACCESS_DENIED = "access denied"
     THROTTLED = "throttled"
+    QUOTA = "quota used up"
     UNREACHABLE = "service not reachable"
     ICEBERG_CONFLICT = "Iceberg conflict"
     BAD_ARGUMENT = "bad argument"
@@ -55,11 +56,12 @@ ADVICE = {
     Cause.UNREADABLE_INPUT: "Move the named object away, or deliver it anew; then clear the task.",
     Cause.ACCESS_DENIED: "Grant the action in cloudformation/emr_roles.yaml, or find who took it away.",
     Cause.THROTTLED: "It passes by itself; if it comes often, ask for a higher quota.",
+    Cause.QUOTA: "The line says when it is free again; clear the task then.",
     Cause.UNREACHABLE: "It passes by itself; else look at the subnet's routes and endpoints.",
     Cause.ICEBERG_CONFLICT: "Another writer was faster; trying again starts from its result.",
     Cause.BAD_ARGUMENT: "The step's arguments are in config/jobs.py and in the run's parameters.",
     Cause.LOST_NODE: "A machine was taken away; the next attempt gets another.",
-    Cause.KILLED: "Something ended the driver from outside: mostly the primary node's memory, or a person.",
+    Cause.KILLED: "By a person, or for want of memory: if it comes back, a larger primary node.",
     Cause.TIME_LIMIT: "It hung or has too much to do: compare its usual time. Limits: config/jobs.py.",
     Cause.DATA_QUALITY: "The data does not add up: the step's output names the figures and the files.",
     Cause.CODE: "The job's code failed: the traceback is in the task's log.",
@@ -69,11 +71,12 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a failed step left: ``details`` as DescribeStep says, the ends of its logs, None where none is."""
+    """What a failed step left: ``details`` as DescribeStep says, and its logs, None where none is."""
 
     details: str
     stderr: str | None = None
     stdout: str | None = None
+    controller: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,21 +124,27 @@ def _rule(cause: Cause, *patterns: str) -> _Rule:
     return _Rule(cause, re.compile("|".join(patterns)))
 
 
+_FETCH = r"(?:No data fetched successfully|still owed after \d+ requests): "
+"""What weather_extract says before its reason."""
+
 # The first that matches wins: what names its cause beyond doubt goes before what is often only a consequence.
 _RULES = (
+    _rule(Cause.DATA_QUALITY, r"[Nn]othing was published", r" ERROR .* are (?:expected|nowhere)$"),
     _rule(
         Cause.OUT_OF_MEMORY,
         r"java\.lang\.OutOfMemoryError",
         r"^MemoryError\b",
         r"bigger than spark\.driver\.maxResultSize",
         r"Cannot broadcast the table that is larger",
-        r"exceeding (?:physical )?memory limits",
+        r"exceeding (?:physical |virtual )?memory limits",
+        # Of an executor: Spark's own status after an OutOfMemoryError, and the kernel's SIGKILL.
+        r"Exit status: (?:52|137)\b",
         r"SparkOutOfMemoryError",
         r"UNABLE_TO_ACQUIRE_MEMORY",
     ),
     _rule(Cause.DISK_FULL, r"No space left on device", r"Disk quota exceeded"),
     _rule(Cause.ACCESS_DENIED, r"is not authorized to perform"),
-    _rule(Cause.ACCESS_DENIED, r"AccessDeniedException: s3\w*://"),
+    _rule(Cause.ACCESS_DENIED, r"nio\.file\.AccessDeniedException: [^:]+:"),
     _rule(
         Cause.ACCESS_DENIED,
         r"AccessDenied",
@@ -143,8 +152,10 @@ _RULES = (
         r"ExpiredToken",
         r"Status Code: 403\b",
     ),
+    _rule(Cause.QUOTA, _FETCH + r"(?:429: (?:Hourly|Daily|Monthly)|the request budget is used up)"),
     _rule(
         Cause.THROTTLED,
+        _FETCH + r"429: ",
         r"SlowDown\b",
         r"Please reduce your request rate",
         r"ThrottlingException",
@@ -161,6 +172,7 @@ _RULES = (
         r"ExecutorLostFailure",
         r"(?:Slave|Worker|Node|Executor) (?:lost|decommission)",
         r"Container released on a \*lost\* node",
+        r"Exit status: -100\b",
         r"node was lost",
         r"FetchFailedException",
         r"Spot instance .{0,40}(?:terminat|interrupt)",
@@ -177,6 +189,7 @@ _RULES = (
     ),
     _rule(
         Cause.UNREACHABLE,
+        _FETCH + r"(?:no connection to|5\d\d from|[A-Z]\w+ from) ",
         r"Unable to execute HTTP request",
         r"UnknownHostException",
         r"Connection (?:refused|reset|timed out)",
@@ -214,13 +227,6 @@ _RULES = (
         r"No such file or directory",
     ),
     _rule(
-        Cause.DATA_QUALITY,
-        r"AuditError",
-        r"it was not published",
-        r"^\S+ \S+ ERROR .*(?:differs?\b|are nowhere|below the threshold)",
-        r'"differences": \["',
-    ),
-    _rule(
         Cause.CODE,
         r"AnalysisException",
         r"ParseException",
@@ -235,24 +241,43 @@ _RULES = (
     ),
 )
 
-_TIME_IS_OVER = re.compile(r"Time limit exceeded|[Ee]xit ?[Cc]ode:? 124\b|out of its time")
-_KILLED = re.compile(r"ended by signal 9|[Ee]xit ?[Cc]ode:? 137\b|^Killed\b")
+_EXIT = re.compile(r"(?:Step failed with exitCode|Command exiting with ret) '?(?P<code>\d+).*")
+"""A step's end: the first is in the controller's log, the second command-runner.jar adds to stderr."""
 
-_LOGGED_IN_PASSING = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:TRACE|DEBUG|INFO|WARN) ")
+_TIME_IS_OVER = 124
+"""What coreutils' timeout exits with."""
+
+_SIGKILL = 137
+
+_LOG_LINE = re.compile(r"\d{2,4}[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d(?:,\d+)? (?P<level>[A-Z]+) ")
+"""Spark's and the jobs' own."""
+
+_IN_PASSING = ("TRACE", "DEBUG", "INFO", "WARN", "WARNING")
 _TRACEBACK = "Traceback (most recent call last)"
+_JVM_HAS_ENDED = re.compile(r"SparkContext was shut down|Py4JNetworkError")
+"""In a traceback: the Python driver outlived its JVM, and only that one knows why it ended."""
+
 _EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.)+(?:\w+\$)*[A-Z]\w*(?:Exception|Error|Failure)\b.*)")
 _PYTHON_EXCEPTION = re.compile(r"^((?:[\w.]+\.)?\w*(?:Error|Exception)\b.*)", re.MULTILINE)
 _STAGE = re.compile(r"[Tt]ask \d+(?:\.\d+)? in stage \d+\.\d+(?: failed \d+ times)?|\w+Stage \d+")
-_DENIED_BY_S3A = re.compile(r"AccessDeniedException: s3\w*://[^:]+: (?P<operation>\w+)")
+_DENIED_BY_S3A = re.compile(r"AccessDeniedException: (?:s3\w*://)?[^:]+: (?P<operation>[\w-]+)")
 _S3A_ACTIONS = {
-    "getFileStatus": "s3:GetObject",
+    # S3 also answers 403 to who asks for what is not there and may not list.
+    "getFileStatus": "s3:GetObject or s3:ListBucket",
     "open": "s3:GetObject",
-    "Listing": "s3:ListBucket",
+    "re-open": "s3:GetObject",
+    "listStatus": "s3:ListBucket",
+    "listObjects": "s3:ListBucket",
     "PUT": "s3:PutObject",
     "Writing": "s3:PutObject",
+    "initiate": "s3:PutObject",
+    "upload": "s3:PutObject",
+    "Completing": "s3:PutObject",
     "delete": "s3:DeleteObject",
+    "Remove": "s3:DeleteObject",
 }
-"""S3 answers a denied HEAD without a word; what the S3A connector was about says which right it lacked."""
+"""S3 answers a denied HEAD without a word, and other accounts with two; what the S3A connector was about says
+which right it lacked."""
 
 _DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9-]+:[A-Z]\w+)")
 
@@ -263,17 +288,19 @@ def diagnose(outcome: StepOutcome) -> Diagnosis:
     The end of a Python driver's traceback is believed before the rest: what a log says earlier may have
     been mended by a retry.
     """
-    if _TIME_IS_OVER.search(outcome.details):
-        return _found(Cause.TIME_LIMIT, outcome.details, outcome)
+    exit_code, exit_line = _exit(outcome)
+    if exit_code == _TIME_IS_OVER:
+        return _found(Cause.TIME_LIMIT, exit_line, outcome)
     for text in _by_weight(outcome):
         for rule in _RULES:
             line = _last_match(rule.pattern, text)
             if line:
-                if rule.cause is Cause.CODE and _killed(outcome):
-                    return _found(Cause.KILLED, outcome.details, outcome)
+                if rule.cause is Cause.CODE and exit_code == _SIGKILL:
+                    return _found(Cause.KILLED, exit_line, outcome)
                 return _found(rule.cause, line, outcome)
-    cause = Cause.KILLED if _killed(outcome) else Cause.UNKNOWN
-    return _found(cause, outcome.details, outcome)
+    if exit_code == _SIGKILL:
+        return _found(Cause.KILLED, exit_line, outcome)
+    return _found(Cause.UNKNOWN, outcome.details, outcome)
 
 
 def _found(cause: Cause, line: str, outcome: StepOutcome) -> Diagnosis:
@@ -288,6 +315,15 @@ def _found(cause: Cause, line: str, outcome: StepOutcome) -> Diagnosis:
     )
 
 
+def _exit(outcome: StepOutcome) -> tuple[int | None, str]:
+    """The step's exit code and what says so; None and nothing where none does."""
+    for text in (outcome.controller, outcome.stderr):
+        said = _EXIT.search(_last_match(_EXIT, text or ""))
+        if said:
+            return int(said["code"]), said[0]
+    return None, ""
+
+
 def _denied_action(text: str) -> str:
     said = _DENIED_ACTION.search(text)
     if said:
@@ -300,7 +336,7 @@ def _by_weight(outcome: StepOutcome) -> Iterator[str]:
     """The texts in the order in which they are believed, what was logged in passing left out."""
     stdout = _without_passing(outcome.stdout or "")
     start = stdout.find(_TRACEBACK)
-    if start >= 0:
+    if start >= 0 and not _JVM_HAS_ENDED.search(stdout, start):
         yield stdout[start:]
     yield _without_passing(outcome.stderr or "")
     yield stdout
@@ -311,8 +347,9 @@ def _without_passing(text: str) -> str:
     """A log without its warnings and the lines below them, and without Java's stack frames."""
     kept, passing = [], False
     for line in text.splitlines():
-        if re.match(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ", line):
-            passing = bool(_LOGGED_IN_PASSING.match(line))
+        logged = _LOG_LINE.match(line)
+        if logged:
+            passing = logged["level"] in _IN_PASSING
         elif line.startswith((_TRACEBACK, "usage: ", "Exception in thread")):
             passing = False
         if not passing and not JAVA_FRAME.match(line):
@@ -322,10 +359,6 @@ def _without_passing(text: str) -> str:
 
 def _last_match(pattern: re.Pattern[str], text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if pattern.search(line)), "")
-
-
-def _killed(outcome: StepOutcome) -> bool:
-    return bool(_KILLED.search(outcome.details))
 
 
 def _innermost_exception(outcome: StepOutcome) -> str:

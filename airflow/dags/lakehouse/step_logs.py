@@ -1,4 +1,7 @@
-"""The logs of a step, as EMR copies them to S3: a few minutes late on AWS, at once on the emulation."""
+"""The logs of a step, as EMR copies them to S3: a few minutes late on AWS, at once on the emulation.
+
+On AWS a running step's logs are copied too, again and again: what lies in S3 at its end may be a part.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import gzip
 import re
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
@@ -50,15 +54,20 @@ def read_log(s3: Any, uri: str) -> str | None:
     Raises:
         ClientError: for another reason than that it is missing.
     """
+    found = _fetch(s3, uri)
+    return found[0] if found else None
+
+
+def _fetch(s3: Any, uri: str) -> tuple[str, datetime] | None:
+    """The text of a gzipped log, and when it was copied."""
     bucket, key = bucket_and_key(uri)
     try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ABSENT:
             return None
         raise
-    text: str = gzip.decompress(body).decode(errors="replace")
-    return text
+    return gzip.decompress(answer["Body"].read()).decode(errors="replace"), answer["LastModified"]
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
@@ -92,25 +101,27 @@ def examine_failure(
 ) -> StepFailure:
     """Read what a failed step left, and say why it failed.
 
-    EMR copies logs minutes after the end: waits up to ``wait_seconds`` for them, then goes on without. A
-    Python traceback is on stdout, for spark-submit joins a Python driver's streams; the JVM's own words are
-    on stderr. Never raises for a log that cannot be read: the failure itself is the news.
+    EMR copies logs minutes after the end: waits up to ``wait_seconds`` for them, then goes on with what is
+    there. A Python traceback is on stdout, for spark-submit joins a Python driver's streams; the JVM's own
+    words are on stderr; the exit code is in the controller's log. Never raises for a log that cannot be read:
+    the failure itself is the news.
     """
-    logs = _await_logs(emr, s3, cluster_id, step_id, wait_seconds)
-    texts = {stream: log.text for stream, log in logs.items()}
-    diagnosis = diagnose(StepOutcome(status.reason, texts.get("stderr"), texts.get("stdout")))
+    logs = _await_logs(emr, s3, cluster_id, step_id, status.ended, wait_seconds)
+    diagnosis = diagnose(StepOutcome(status.reason, **{stream: log.text for stream, log in logs.items()}))
     said = [f"Step {status.name} ({step_id}) on cluster {cluster_id} is {status.state}: {diagnosis}"]
     if status.reason:
         said.append(f"EMR says: {status.reason}")
     said += [f"{name}: {value}" for name, value in _details(diagnosis).items() if value]
     if not logs:
         return StepFailure(diagnosis, "\n".join([*said, "The cluster keeps no logs (it has no LogUri)."]))
-    for log in logs.values():
-        said += [f"--- the end of {log.uri}", log.shown]
-    if all(log.text is None for log in logs.values()):
+    for stream in ("stderr", "stdout"):
+        said += [f"--- the end of {logs[stream].uri}", logs[stream].shown]
+    if not all(log.is_final for log in logs.values()):
         again = f"python airflow/emr_boto_helper.py logs --cluster {cluster_id} --step {step_id}"
         waited = f"Waited {wait_seconds:.0f} s for them. " if wait_seconds else ""
-        said.append(f"EMR copies logs every few minutes. {waited}Read them later: {again}")
+        said.append(
+            f"EMR copies logs every few minutes: these may be incomplete. {waited}Read them later: {again}"
+        )
     return StepFailure(diagnosis, "\n".join(said))
 
 
@@ -126,9 +137,12 @@ def _details(diagnosis: Diagnosis) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Log:
+    """A log as it lies in S3; waiting changes nothing about one that is final."""
+
     uri: str
-    text: str | None
+    text: str | None = None
     problem: str = ""
+    is_final: bool = False
 
     @property
     def shown(self) -> str:
@@ -137,24 +151,22 @@ class _Log:
         return tail(self.text.rstrip()) or "It is empty."
 
 
-def _await_logs(emr: Any, s3: Any, cluster_id: str, step_id: str, wait_seconds: float) -> dict[Stream, _Log]:
-    """Both streams of a step; empty if the cluster keeps no logs."""
+def _await_logs(
+    emr: Any, s3: Any, cluster_id: str, step_id: str, ended: datetime | None, wait_seconds: float
+) -> dict[Stream, _Log]:
+    """All logs of a step, copied after its end if that came in time; empty if the cluster keeps none."""
     folder = log_uri_of(emr, cluster_id)
     if folder is None:
         return {}
-    uris: dict[Stream, str] = {
-        stream: f"{folder}steps/{step_id}/{stream}.gz" for stream in ("stderr", "stdout")
-    }
+    uris: dict[Stream, str] = {stream: f"{folder}steps/{step_id}/{stream}.gz" for stream in STREAMS}
     found: dict[Stream, _Log] = {}
 
     def look() -> dict[Stream, _Log]:
-        found.update({stream: _read(s3, uri) for stream, uri in uris.items()})
+        found.update({stream: _read(s3, uri, ended) for stream, uri in uris.items()})
         return found
 
     attempts = Retrying(
-        retry=retry_if_result(
-            lambda logs: not any(log.text is not None or log.problem for log in logs.values())
-        ),
+        retry=retry_if_result(lambda logs: not all(log.is_final for log in logs.values())),
         stop=stop_after_delay(wait_seconds),
         wait=wait_fixed(LOG_POLL_SECONDS),
         retry_error_callback=lambda state: {},
@@ -163,8 +175,13 @@ def _await_logs(emr: Any, s3: Any, cluster_id: str, step_id: str, wait_seconds: 
     return found
 
 
-def _read(s3: Any, uri: str) -> _Log:
+def _read(s3: Any, uri: str, ended: datetime | None) -> _Log:
     try:
-        return _Log(uri, read_log(s3, uri))
+        found = _fetch(s3, uri)
     except (ClientError, OSError, EOFError, zlib.error) as error:
-        return _Log(uri, None, f"It cannot be read: {error}")
+        return _Log(uri, problem=f"It cannot be read: {error}", is_final=isinstance(error, ClientError))
+    if found is None:
+        return _Log(uri)
+    text, copied = found
+    # S3 tells whole seconds.
+    return _Log(uri, text, is_final=ended is None or copied >= ended.replace(microsecond=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lakehouse.aws_calls import call_once
@@ -17,11 +18,12 @@ ENDED_STATES = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step as DescribeStep says it; ``reason`` joins what it says of a failure."""
+    """State of a step as DescribeStep says it: ``reason`` joins what it says of a failure, ``ended`` when."""
 
     name: str
     state: str
     reason: str
+    ended: datetime | None = None
 
 
 def find_live_step(emr: Any, cluster_id: str, name: str) -> str | None:
@@ -68,6 +70,7 @@ def step_status(emr: Any, cluster_id: str, step_id: str) -> StepStatus:
         name=step["Name"],
         state=status["State"],
         reason="; ".join(dict.fromkeys(part for part in said if part)),
+        ended=status.get("Timeline", {}).get("EndDateTime"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from config.grid import GRID
-from config.weather import BUDGET_LEDGER, CHECKPOINT, GAP_LEDGER
+from config.weather import BUDGET_LEDGER, CHECKPOINT, GAP_LEDGER, RequestLimits
 from emr_jobs.weather.extract import ExtractError, ExtractReport, Wish
 from emr_jobs.weather.ledger import DayState
 from emr_jobs.weather.planner import RangeError
+from lakehouse.diagnosis import Cause, StepOutcome, diagnose
 from local_stack.open_meteo.faults import Fault
 from tests.emr_jobs.weather.conftest import BUCKET, Bench
 
@@ -138,6 +140,41 @@ def test_nothing_fetched_says_what_to_check_and_owes_every_day(bench: Bench) -> 
     assert json.loads(bench.text(GAP_LEDGER) or "")["days"] == [
         {"start": "2026-11-13", "end": "2026-11-22", "states": "O6"}
     ]
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+@pytest.mark.parametrize(
+    ("status", "reason", "cause"),
+    [
+        (503, "Service Unavailable", Cause.UNREACHABLE),
+        (429, "Minutely API request limit exceeded. Please try again in one minute.", Cause.THROTTLED),
+        (429, "Daily API request limit exceeded. Please try again tomorrow.", Cause.QUOTA),
+        (400, "Invalid", Cause.UNKNOWN),
+    ],
+)
+def test_what_ends_an_extract_is_diagnosed_by_its_message(
+    bench: Bench, answered: int, status: int, reason: str, cause: Cause
+) -> None:
+    bench.stand_in.faults.order(Fault("status", remaining=1000, skip=answered, status=status, reason=reason))
+    with pytest.raises(ExtractError) as caught:
+        run(bench, days=10)
+    assert diagnosed(caught.value) is cause
+
+
+def test_no_connection_and_a_used_up_budget_are_told_apart(bench: Bench) -> None:
+    with pytest.raises(ExtractError) as caught:
+        run(replace(bench, url="http://127.0.0.1:9"), days=10)
+    assert diagnosed(caught.value) is Cause.UNREACHABLE
+    bench.budget.spend(RequestLimits().per_hour)
+    with pytest.raises(ExtractError) as caught:
+        run(replace(bench, max_wait=timedelta(0)), days=10)
+    assert diagnosed(caught.value) is Cause.QUOTA
+
+
+def diagnosed(error: ExtractError) -> Cause:
+    """What is made of a step that logged this."""
+    log = f"2026-11-22 06:00:30,000 ERROR {error}\n"
+    return diagnose(StepOutcome("Unknown Error.", stdout=log)).cause
 
 
 def test_owed_days_are_asked_for_first_by_the_next_run(bench: Bench) -> None:
