@@ -314,7 +314,7 @@ def neutral(text: str, aws: EmulatedAws) -> str:
     """A log without the folders and ports of this machine."""
     text = text.replace(str(aws.state_dir.resolve()), "/mnt").replace(str(aws.state_dir), "/mnt")
     text = text.replace(aws.endpoint, "http://127.0.0.1:4566").replace(str(ROOT), "/checkout")
-    text = re.sub(r"/[\w./-]*/site-packages/", "/usr/lib/python3.11/site-packages/", text)
+    text = re.sub(r"/[\w./-]*/lib/python3.11/", "/usr/lib/python3.11/", text)
     return re.sub(r"\b\d{12}\b", "111122223333", text)
 
 
