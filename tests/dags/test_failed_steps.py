@@ -81,7 +81,7 @@ def test_logs_that_come_late_are_waited_for(
     step.state = "FAILED"
     for stream in ("stderr", "controller"):
         put_log(run, step.id, stream, "")
-    later = Timer(1.0, put_log, (run, step.id, "stdout", "MemoryError\n"))
+    later = Timer(8.0, put_log, (run, step.id, "stdout", "MemoryError\n"))
     later.start()
     with pytest.raises(AirflowFailException, match="out of memory: MemoryError"):
         run.finish(JOB, deferred)
@@ -103,7 +103,7 @@ def test_a_copy_from_before_the_steps_end_is_not_taken_for_its_whole_log(
         for stream in STREAMS:
             put_log(run, step.id, stream, "MemoryError\n")
 
-    later = Timer(2.0, copy)
+    later = Timer(8.0, copy)
     later.start()
     with pytest.raises(AirflowFailException, match="out of memory: MemoryError"):
         run.finish(JOB, deferred)
