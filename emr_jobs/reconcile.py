@@ -8,7 +8,6 @@ The figures go to ``data_quality_metrics``; a difference fails the run and names
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -55,7 +54,7 @@ from emr_jobs.lake.reconciliation import (
     find_missing,
     name_wrong_files,
 )
-from emr_jobs.lake.reflection import PROPERTY as REFLECTION_PROPERTY
+from emr_jobs.lake.reflection import read_reflection
 from emr_jobs.lake.tables import current_snapshot, load_table, qualified_name, snapshot_of
 from emr_jobs.transforms.weather_quality import Exact, Metric
 
@@ -141,6 +140,11 @@ def to_metrics(account: Account) -> list[Metric]:
     plain = {f"reconcile_{name}": count for name, count in counts.items()}
     return [
         *(Metric(name, count) for name, count in plain.items() if name not in names),
+        *(
+            Metric(f"reconcile_uncompared_{kpi.table}", kpi.expected)
+            for kpi in account.kpis
+            if kpi.counted is None
+        ),
         *(Exact(f"reconcile_{check.name}", check.difference, 0.0) for check in account.checks),
     ]
 
@@ -152,6 +156,7 @@ class _Reconciliation:
         self.now = now
         self.memory_table = self._name(RECONCILED_MANIFESTS.name)
         self.known = Reconciled.load(spark, self.memory_table)
+        self.compared = {kpi.table for kpi in self.known.account.kpis if kpi.counted is not None}
         if options.full:
             self.known = Reconciled()
 
@@ -262,21 +267,24 @@ class _Reconciliation:
         totals = []
         for spec, column in COUNTS.items():
             name = self._name(spec.name)
-            if not self.spark.catalog.tableExists(name):
+            table = load_table(self.spark, name) if self.spark.catalog.tableExists(name) else None
+            if table is not None:
+                table.refresh()
+            at = snapshot_of(table) if table is not None else None
+            if at is None:
+                logger.warning("%s holds nothing: its job is to run", name)
+                # What was compared before is gone; any other table still waits for its job's first run.
+                nothing = 0 if spec.name in self.compared else None
+                totals.append(KpiTotal(spec.name, nothing, state.silver_at.rows))
                 continue
-            table = load_table(self.spark, name)
-            table.refresh()
-            at = snapshot_of(table)
-            stored = table.properties().get(REFLECTION_PROPERTY)
-            reflected = json.loads(stored)["snapshot"] if stored else state.silver_at.id
-            snapshot = silver.snapshot(reflected)
-            if at is None or snapshot is None:
-                logger.warning("%s reflects no snapshot that is left: it is not compared", name)
-                continue
-            if reflected != state.silver_at.id:
+            reflection = read_reflection(table)
+            reflected = silver.snapshot(reflection.snapshot) if reflection else None
+            if reflected is None:
+                logger.warning("%s names no snapshot of the events that is left: its job is to run", name)
+            elif reflected.snapshotId() != state.silver_at.id:
                 logger.warning("%s reflects an earlier snapshot of the events: its job is still to run", name)
             counted = at_snapshot(self.spark, name, at.id).agg(F.sum(column).alias("n")).first()
-            expected = int(snapshot.summary()["total-records"])
+            expected = int(reflected.summary()["total-records"]) if reflected else state.silver_at.rows
             totals.append(KpiTotal(spec.name, (counted.n if counted else 0) or 0, expected))
         return totals
 

@@ -15,10 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.events import TIMESTAMP_MIN, EntryState, RejectReason
+from config.events import TIMESTAMP_MIN, UUID_CONFLICT, EntryState, RejectReason
 from config.tables import BRONZE, QUARANTINE, SILVER
 from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.conversion_failures import read_conversion_failures, read_failed_sequences
+from emr_jobs.lake.delivered import is_taken_in
 from emr_jobs.lake.findings import count_by_day
 from emr_jobs.lake.history import at_snapshot, within_days
 from emr_jobs.lake.ledger import Ledger, hour_of
@@ -52,10 +53,13 @@ class LakeState:
         return at_snapshot(spark, self.silver, self.silver_at.id)
 
     def quarantine_rows(self, spark: SparkSession) -> DataFrame:
-        """All entries of quarantine, in the state that silver's last commit has announced."""
+        """The entries of quarantine, in the state that silver's last commit has announced.
+
+        Without those of files that are not in, which an ingest that did not finish has left.
+        """
         if self.quarantine_at is None:
             return spark.createDataFrame([], QUARANTINE.schema_ddl)
-        rows = at_snapshot(spark, self.quarantine, self.quarantine_at.id)
+        rows = at_snapshot(spark, self.quarantine, self.quarantine_at.id).where(is_taken_in(self.ledger))
         if self.ledger.is_settled:
             return rows
         returned = spark.createDataFrame([(file,) for file in self.ledger.returned], "source_file string")
@@ -125,7 +129,7 @@ class DayCounts:
 def count_days(spark: SparkSession, state: LakeState, delivered: Delivered, since: str) -> DayCounts:
     """Count what arrived on day ``since`` or later (all, if empty)."""
     silver = state.silver_rows(spark).where(_arrived_since(since))
-    entries = state.quarantine_rows(spark).where(_arrived_since(since) & (F.col("state") == EntryState.OPEN))
+    entries = open_entries(spark, state, delivered).where(_arrived_since(since))
     awaiting = _bronze(spark, delivered.root, delivered.awaiting_bronze)
     return DayCounts(
         bronze=count_by_day(_bronze(spark, delivered.root, delivered.bronze)),
@@ -136,6 +140,21 @@ def count_days(spark: SparkSession, state: LakeState, delivered: Delivered, sinc
         duplicates=Counter({day: n for day, n in state.ledger.duplicates.items() if day >= since}),
         erased=Counter({day: n for day, n in state.ledger.erased.items() if day >= since}),
     )
+
+
+def open_entries(spark: SparkSession, state: LakeState, delivered: Delivered) -> DataFrame:
+    """The entries of quarantine that stand for their records.
+
+    An ingest that did not finish may have found a copy that takes an event's place: its files await the next
+    one, and the event's own row, already in quarantine as a conflict, is still the event.
+    """
+    entries = state.quarantine_rows(spark).where(F.col("state") == EntryState.OPEN)
+    if not delivered.awaiting:
+        return entries
+    conflicts = entries.where(F.col("reason") == UUID_CONFLICT).select(*POSITION)
+    events = state.silver_rows(spark).select(*POSITION)
+    still_events = events.join(F.broadcast(conflicts), list(POSITION), "left_semi")
+    return entries.join(F.broadcast(still_events), list(POSITION), "left_anti")
 
 
 def name_wrong_files(
@@ -151,11 +170,10 @@ def name_wrong_files(
     arrived = arrival_day().cast("string").isin(sorted(days))
     events = state.silver_rows(spark)
     entries = state.quarantine_rows(spark)
-    silver, open_entries = (
-        rows.where(arrived).select(*POSITION)
-        for rows in (events, entries.where(F.col("state") == EntryState.OPEN))
+    silver, still_open = (
+        rows.where(arrived).select(*POSITION) for rows in (events, open_entries(spark, state, delivered))
     )
-    homes = silver.unionByName(open_entries)
+    homes = silver.unionByName(still_open)
     replayed = entries.where(arrived & (F.col("state") != EntryState.OPEN)).select(*POSITION)
     unknown = there.join(homes.unionByName(replayed), list(POSITION), "left_anti")
     lost = unknown.join(events.select(*IDENTITY), list(IDENTITY), "left_anti")

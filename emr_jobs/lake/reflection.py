@@ -13,12 +13,11 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from config.reconciliation import REFLECTION_PROPERTY
 from emr_jobs.lake.errors import ConcurrentPublishError
 from emr_jobs.lake.history import EventHistory, HistoryLostError, is_compaction, snapshot_record
 from emr_jobs.lake.tables import Snapshot, load_table, snapshot_of
 from emr_jobs.transforms.validity import rules_digest
-
-PROPERTY = "lakehouse.reflects"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Reflection:
 
     def as_properties(self) -> dict[str, str]:
         """The table properties to set."""
-        return {PROPERTY: json.dumps(asdict(self))}
+        return {REFLECTION_PROPERTY: json.dumps(asdict(self))}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Work:
 
 def read_reflection(table: Any) -> Reflection | None:
     """What an Iceberg table says that it reflects; None if it says nothing."""
-    stored: str | None = table.properties().get(PROPERTY)
+    stored: str | None = table.properties().get(REFLECTION_PROPERTY)
     return Reflection(**json.loads(stored)) if stored else None
 
 

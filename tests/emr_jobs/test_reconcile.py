@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from config import names
 from config.reconciliation import Account, KpiTotal
+from emr_jobs.lake import publish as publishing
 from emr_jobs.reconcile import to_metrics
 from emr_jobs.transforms.attested import raw_content_hash
 from kinesis.records import describe
 from tests.support.attested import HOUR, NOW, QUARANTINE, SILVER, AttestedLake
 from tests.support.lake import NOON, Lake, event
+
+
+class Killed(BaseException):
+    """As a kill: nothing handles it."""
 
 
 @pytest.fixture
@@ -156,6 +162,36 @@ def test_what_ingest_has_not_seen_yet_awaits_it(attested: AttestedLake) -> None:
 
 
 @pytest.mark.spark
+def test_entries_of_an_ingest_that_did_not_finish_do_not_count(
+    attested: AttestedLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attested.send("b", event(uuid="1"), event(uuid="2", humidity=101.0))
+    attested.ingest()
+    # The first takes the place of an event, which becomes a conflict; the second is attested twice.
+    attested.send("a", event(uuid="1", status="faulty"), event(uuid=None))
+    attested.attest(event(uuid=None))
+
+    def kill(point: str) -> None:
+        if point.endswith(f"{QUARANTINE}: published"):
+            raise Killed(point)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "commit_point", kill)
+        with pytest.raises(Killed):
+            attested.ingest()
+
+    unfinished = attested.reconcile().account
+
+    assert attested.lake.spark.table(attested.lake.name(QUARANTINE)).count() == 3
+    assert (unfinished.silver, unfinished.quarantined, unfinished.awaiting) == (1, 1, 2)
+    assert (differences(unfinished), unfinished.undelivered) == (["undelivered"], 1)
+    attested.ingest()
+    account = attested.reconcile().account
+    assert (account.silver, account.quarantined, account.awaiting) == (1, 3, 0)
+    assert (differences(account), account.undelivered) == (["undelivered"], 1)
+
+
+@pytest.mark.spark
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
@@ -195,6 +231,52 @@ def test_a_kpi_that_counts_otherwise_fails_and_one_that_lags_does_not(attested: 
 
     assert [str(check) for check in account.differences] == [
         "events in event_geo_kpis_events: 3 where 2 are expected"
+    ]
+
+
+@pytest.mark.spark
+def test_a_kpi_table_is_compared_once_it_was_written_and_missed_from_then_on(attested: AttestedLake) -> None:
+    attested.send("a", event(uuid="1"), event(uuid="2"))
+    attested.ingest()
+    first = attested.reconcile().account
+    assert first.differences == []
+    assert [kpi.counted for kpi in first.kpis] == [None, None, None]
+    said = [label for label, _, _ in first.lines if "not compared" in label]
+    assert len(said) == 3
+    assert attested.metrics()["uncompared_sensor_health"] == (2.0, "none")
+    attested.count()
+    assert [kpi.counted for kpi in attested.reconcile().account.kpis] == [2, 2, 2]
+    attested.lake.spark.sql(f"DROP TABLE {attested.lake.name('sensor_health')}")
+
+    for option in ([], ["--full"]):
+        account = attested.reconcile(*option).account
+        assert [str(check) for check in account.differences] == [
+            "events in sensor_health: 0 where 2 are expected"
+        ]
+
+    attested.count()
+    assert attested.reconcile().account.differences == []
+
+
+@pytest.mark.spark
+def test_a_kpi_table_whose_snapshot_has_expired_is_held_against_the_events_of_now(
+    attested: AttestedLake,
+) -> None:
+    attested.send("a", event(uuid="1"), event(uuid="2"))
+    attested.ingest()
+    attested.count()
+    attested.send("b", event(uuid="3"))
+    attested.ingest()
+    attested.lake.spark.sql(
+        f"CALL {names.SPARK_CATALOG}.system.expire_snapshots(table => '{attested.lake.database}.{SILVER}', "
+        f"older_than => TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}', retain_last => 1)"
+    )
+
+    account = attested.reconcile().account
+
+    assert [(check.name, check.found, check.expected) for check in account.differences] == [
+        (f"miscounted_{table}", 2, 3)
+        for table in ("sensor_health", "event_geo_kpis_events", "_sensor_status")
     ]
 
 
