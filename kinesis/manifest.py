@@ -146,6 +146,11 @@ class Run:
         """The run's identity."""
         return self.prefix.rstrip("/").rpartition("run=")[2]
 
+    @property
+    def day(self) -> str:
+        """The UTC date on which it started, ``YYYY-MM-DD``."""
+        return self.prefix.partition("dt=")[2].partition("/")[0]
+
 
 def find_runs(s3: Any, bucket: str) -> Iterator[Run]:
     """Every run under ``s3://bucket/manifests/``, oldest day first.

@@ -4,17 +4,20 @@
     python -m ops.reconcile --wait-for-delivery  wait until Firehose has delivered what was acknowledged
 
 The equations are those of the EMR step ``reconcile`` (config/reconciliation.py), over all that is retained.
-Manifests are compared by their totals: event by event the step does it, and its last verdict counts here
-too. A difference is named, and the exit code is 1. Settings come from the environment and .env.
+Manifests of producers that started on retained days are compared, by their totals: event by event the step
+does it, and its last verdict counts here too. A difference is named, and the exit code is 1. Settings come
+from the environment and .env.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -22,9 +25,10 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from config.events import UUID_CONFLICT, EntryState
 from config.jobs import RECONCILE_JOB
 from config.project_config import Settings
-from config.reconciliation import Account, Check, KpiTotal, Retained
+from config.reconciliation import REFLECTION_PROPERTY, Account, Check, KpiTotal, Retained
 from config.tables import BRONZE, EVENT_GEO_KPIS_EVENTS, QUARANTINE, SENSOR_HEALTH, SILVER
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.ledger import Ledger, hour_of
@@ -40,6 +44,11 @@ EPOCH = "1970-01-01"
 
 COUNTS = {SENSOR_HEALTH: "total_count", EVENT_GEO_KPIS_EVENTS: "event_count"}
 """KPI tables in which every event counts once, and the column that counts it."""
+
+_SAME_ROW = (
+    f"SELECT 1 FROM {SILVER.name} AS event "  # noqa: S608
+    "WHERE event.source_file = entry.source_file AND event.source_row = entry.source_row"
+)
 
 
 @dataclass(frozen=True)
@@ -70,33 +79,33 @@ class Reconciliation:
 
     def account(self) -> tuple[Account, Producers]:
         """The whole account, and what the producers say of themselves."""
-        properties = self._properties(SILVER.name)
-        ledger = Ledger.from_json(properties.get(LEDGER_PROPERTY))
-        retained = Retained.of(properties, self._properties(QUARANTINE.name))
-        producers = self._producers()
-        in_bronze = f"dt >= '{retained.since}'"
-        in_tables = f"arrival_hour >= TIMESTAMP '{retained.since or EPOCH} 00:00:00'"
-        # Names and limits come from config and from checked dates, not from outside.
-        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name} WHERE {in_bronze}")  # noqa: S608
-        silver = self._count(f"SELECT count(*) AS n FROM {SILVER.name} WHERE {in_tables}")  # noqa: S608
-        quarantined = self._count(
-            f"SELECT count(*) AS n FROM {QUARANTINE.name} WHERE state = 'open' AND {in_tables}"  # noqa: S608
-        )
-        failed = self._count_failed(retained.since)
-        account = Account(
-            acked=producers.acked,
-            undelivered=max(0, producers.acked - bronze - failed - retained.expired),
-            bronze=bronze,
-            failed=failed,
-            awaiting=self._count_awaiting(ledger),
+        silver = self._metadata(SILVER.name)
+        ledger = Ledger.from_json(_properties(silver).get(LEDGER_PROPERTY))
+        retained = self._retained()
+        producers = self._producers(retained)
+        delivery = self._delivery(producers, retained)
+        awaiting = self._awaiting(ledger, retained)
+        arrived = f"arrival_hour >= TIMESTAMP '{retained.since or EPOCH} 00:00:00'"
+        account = replace(
+            delivery,
+            awaiting=sum(awaiting.values()),
             expired=retained.expired,
-            silver=silver,
-            quarantined=quarantined,
-            duplicates=sum(count for day, count in ledger.duplicates.items() if day >= retained.since),
-            erased=sum(count for day, count in ledger.erased.items() if day >= retained.since),
+            # Names and limits come from config and from checked dates, not from outside.
+            silver=self._count(f"SELECT count(*) AS n FROM {SILVER.name} WHERE {arrived}"),  # noqa: S608
+            quarantined=self._count_open(ledger, arrived, is_any_awaiting=bool(awaiting)),
+            duplicates=_since(retained.since, ledger.duplicates),
+            erased=_since(retained.since, ledger.erased),
             kpis=tuple(self._kpi_total(spec.name, column, silver) for spec, column in COUNTS.items()),
         )
         return account, producers
+
+    def unfinished(self) -> list[str]:
+        """Erasures that have not reached quarantine, in words: till then their entries are counted twice."""
+        ledger = Ledger.from_json(_properties(self._metadata(SILVER.name)).get(LEDGER_PROPERTY))
+        return [
+            f"the erasure of sensor {sensor} has not reached {QUARANTINE.name}: the next ingest completes it"
+            for sensor in sorted(ledger.erasing)
+        ]
 
     def verdicts(self) -> list[str]:
         """What the last run of the EMR step has found to differ, in words; nothing before its first run."""
@@ -115,21 +124,20 @@ class Reconciliation:
 
     def wait_for_delivery(self, timeout_seconds: float = DELIVERY_TIMEOUT_SECONDS) -> Account:
         """Wait until nothing acknowledged is undelivered; returns what there is then, or at the timeout."""
-        producers = self._producers()
+        retained = self._retained()
+        producers = self._producers(retained)
         deadline = time.monotonic() + timeout_seconds
-        while (delivery := self._delivery(producers)).undelivered and time.monotonic() < deadline:
+        while (delivery := self._delivery(producers, retained)).undelivered and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return delivery
 
-    def _delivery(self, producers: Producers) -> Account:
-        """The account as far as Firehose."""
-        bronze = self._count(f"SELECT count(*) AS n FROM {BRONZE.name}")  # noqa: S608
-        failed = self._count_failed("")
-        undelivered = max(0, producers.acked - bronze - failed)
-        return Account(acked=producers.acked, undelivered=undelivered, bronze=bronze, failed=failed)
+    def _retained(self) -> Retained:
+        return Retained.of(*(_properties(self._metadata(spec.name)) for spec in (SILVER, QUARANTINE)))
 
-    def _producers(self) -> Producers:
-        runs = list(find_runs(self._s3, self._settings.bronze_bucket))
+    def _producers(self, retained: Retained) -> Producers:
+        """What those say that started on retained days: records of others may have expired."""
+        found = find_runs(self._s3, self._settings.bronze_bucket)
+        runs = [run for run in found if run.day >= retained.since]
         manifests = [run.manifest for run in runs if run.manifest]
         return Producers(
             acked=sum(count_acked(self._s3, run) for run in runs),
@@ -137,8 +145,74 @@ class Reconciliation:
             unknown_outcomes=sum(manifest.unknown_outcomes for manifest in manifests),
         )
 
-    def _kpi_total(self, table: str, column: str, expected: int) -> KpiTotal:
-        return KpiTotal(table, self._count(f"SELECT coalesce(sum({column}), 0) AS n FROM {table}"), expected)  # noqa: S608
+    def _delivery(self, producers: Producers, retained: Retained) -> Account:
+        """The account as far as Firehose."""
+        first = retained.delivered_since
+        bronze, failed = self._bronze_by_hour(first[:10]), self._failed_by_hour(first[:10])
+        return Account(
+            acked=producers.acked,
+            undelivered=max(0, producers.acked - _since(first, bronze) - _since(first, failed)),
+            bronze=_since(retained.since, bronze),
+            failed=_since(retained.since, failed),
+        )
+
+    def _bronze_by_hour(self, first_day: str) -> Counter[str]:
+        """Bronze rows by hour of arrival, ``YYYY-MM-DDTHH``."""
+        rows = self._rows(
+            f"SELECT dt, hour, count(*) AS n FROM {BRONZE.name} WHERE dt >= '{first_day}' GROUP BY dt, hour"  # noqa: S608
+        )
+        return Counter({f"{row['dt']}T{row['hour']}": row["n"] for row in rows})
+
+    def _failed_by_hour(self, first_day: str) -> Counter[str]:
+        """Failed conversions by hour of arrival."""
+        failed: Counter[str] = Counter()
+        for uri, key in self._delivered(self._settings.conversion_errors_path, first_day).items():
+            failed[hour_of(uri) or ""] += self._documents(key)
+        return failed
+
+    def _awaiting(self, ledger: Ledger, retained: Retained) -> dict[str, int]:
+        """Records by file that was delivered after the last ingest looked."""
+        bronze = self._delivered(self._settings.bronze_path, retained.since)
+        failures = self._delivered(self._settings.conversion_errors_path, retained.since)
+        awaiting = set(ledger.new_files([*bronze, *failures]))
+        rows = {uri: self._bronze_rows(key) for uri, key in bronze.items() if uri in awaiting}
+        return rows | {uri: self._documents(key) for uri, key in failures.items() if uri in awaiting}
+
+    def _count_open(self, ledger: Ledger, arrived: str, is_any_awaiting: bool) -> int:
+        """Open entries of files that are in, in the state that silver's last commit has announced.
+
+        All others are of an ingest that did not finish: its files await the next one. So is a conflict whose
+        row is still the event.
+        """
+        announced = {(file, row): state for file, row, state in ledger.announced}
+        columns = "source_file, source_row, state" if announced else "source_file, state"
+        counts = f"reason <> '{UUID_CONFLICT}' OR NOT EXISTS ({_SAME_ROW})" if is_any_awaiting else "true"
+        entries = self._rows(
+            f"SELECT {columns}, count(*) AS n FROM {QUARANTINE.name} AS entry "  # noqa: S608
+            f"WHERE {arrived} AND ({counts}) GROUP BY {columns}"
+        )
+        return sum(
+            entry["n"]
+            for entry in entries
+            if announced.get((entry["source_file"], entry.get("source_row", 0)), entry["state"])
+            == EntryState.OPEN
+            and ledger.has_taken(entry["source_file"])
+            and entry["source_file"] not in ledger.returned
+        )
+
+    def _kpi_total(self, table: str, column: str, silver: Mapping[str, Any]) -> KpiTotal:
+        """Against the events of the snapshot that the table says it reflects, else of the current one."""
+        rows = {
+            snapshot["snapshot-id"]: int(snapshot["summary"]["total-records"])
+            for snapshot in silver.get("snapshots", ())
+        }
+        current = rows.get(silver.get("current-snapshot-id"), 0)
+        reflects = json.loads(_properties(self._metadata(table)).get(REFLECTION_PROPERTY) or "{}")
+        counted = self._count(f"SELECT coalesce(sum({column}), 0) AS n FROM {table}")  # noqa: S608
+        return KpiTotal(table, counted, rows.get(reflects.get("snapshot"), current))
+
+    def _rows(self, sql: str) -> list[dict[str, Any]]:
+        return run_query(self._athena, sql, database=self._settings.glue_database).records()
 
     def _count(self, sql: str) -> int:
         return int(run_query(self._athena, sql, database=self._settings.glue_database).one()["n"])
@@ -150,48 +224,43 @@ class Reconciliation:
             return False
         return True
 
-    def _properties(self, table: str) -> dict[str, str]:
-        """The properties of an Iceberg table, from the metadata that Glue names; none if it is not there."""
-        metadata = read_metadata(self._glue, self._s3, self._settings.glue_database, table)
-        properties: dict[str, str] = metadata.get("properties", {})
-        return properties
+    def _metadata(self, table: str) -> dict[str, Any]:
+        """The metadata of an Iceberg table, which Glue names; empty if it is not there."""
+        return read_metadata(self._glue, self._s3, self._settings.glue_database, table)
 
-    def _keys(self, path: str) -> list[str]:
-        bucket = self._settings.bronze_bucket
-        prefix = path.removeprefix(f"s3://{bucket}/")
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    def _delivered(self, path: str, first_day: str) -> dict[str, str]:
+        """The keys of what was delivered below ``path``, by URI; it arrived on ``first_day`` or later."""
+        root = f"s3://{self._settings.bronze_bucket}/"
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._settings.bronze_bucket, Prefix=path.removeprefix(root)
+        )
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        hours = {key: hour_of(root + key) for key in keys}
+        return {root + key: key for key, hour in hours.items() if hour and hour >= first_day}
 
     def _body(self, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=self._settings.bronze_bucket, Key=key)["Body"].read()
         return body
 
-    def _count_failed(self, since: str) -> int:
-        """Documents of records that Firehose could not convert, one a line; an object is read once."""
-        keys = [key for key in self._keys(self._settings.conversion_errors_path) if _day(key) >= since]
-        return sum(self._documents(key) for key in keys)
+    def _bronze_rows(self, key: str) -> int:
+        rows: int = pq.read_metadata(io.BytesIO(self._body(key))).num_rows
+        return rows
 
     def _documents(self, key: str) -> int:
+        """Documents of records that Firehose could not convert, one a line; an object is read once."""
         if key not in self._failed_by_key:
             self._failed_by_key[key] = sum(1 for line in self._body(key).splitlines() if line)
         return self._failed_by_key[key]
 
-    def _count_awaiting(self, ledger: Ledger) -> int:
-        """Records that were delivered after the last ingest looked."""
-        root = f"s3://{self._settings.bronze_bucket}/"
-        bronze = {root + key: key for key in self._keys(self._settings.bronze_path)}
-        failures = {root + key: key for key in self._keys(self._settings.conversion_errors_path)}
-        awaiting = ledger.new_files([uri for uri in [*bronze, *failures] if hour_of(uri)])
-        rows = (
-            pq.read_metadata(io.BytesIO(self._body(bronze[uri]))).num_rows
-            for uri in awaiting
-            if uri in bronze
-        )
-        return sum(rows) + sum(self._documents(failures[uri]) for uri in awaiting if uri in failures)
+
+def _properties(metadata: Mapping[str, Any]) -> Mapping[str, str]:
+    properties: Mapping[str, str] = metadata.get("properties", {})
+    return properties
 
 
-def _day(key: str) -> str:
-    return (hour_of(f"s3://bucket/{key}") or "")[:10]
+def _since(first: str, counts: Mapping[str, int]) -> int:
+    """The sum of counts by day or hour, from the ``first`` on."""
+    return sum(count for time, count in counts.items() if time >= first)
 
 
 def show(console: Console, account: Account, producers: Producers) -> None:
@@ -236,7 +305,8 @@ def _compare_delivery(reconciliation: Reconciliation) -> list[str]:
 def _compare_all(reconciliation: Reconciliation) -> list[str]:
     account, producers = reconciliation.account()
     show(Console(), account, producers)
-    differences = [*map(str, account.differences), *reconciliation.verdicts()]
+    found = (map(str, account.differences), reconciliation.unfinished(), reconciliation.verdicts())
+    differences = [sentence for sentences in found for sentence in sentences]
     if differences:
         differences.append("If events have arrived since the last run of the DAG, run it, then look again")
     return differences

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -13,9 +14,10 @@ import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 
 from config.project_config import Settings
+from config.reconciliation import EXPIRED_PROPERTY, REFLECTION_PROPERTY, Account
 from config.tables import EVENT_GEO_KPIS_EVENTS, KPI_TABLES, QUARANTINE, SENSOR_HEALTH, SILVER
 from emr_jobs.lake.ledger import PROPERTY as LEDGER
-from emr_jobs.lake.ledger import Ledger
+from emr_jobs.lake.ledger import Ledger, hour_of
 from kinesis import producer
 from ops import reconcile, show_tables
 from ops.deploy import deploy_all
@@ -24,6 +26,9 @@ from tests.support.accounts import new_account
 from tests.support.emulated_aws import EmulatedAws, lead_process_to
 
 SENT = 1500
+
+EVENTS_FILE = "s3://bronze/clickstream/dt=2026-01-01/hour=00/events.parquet"
+"""Where silver's rows are said to come from."""
 
 SAMPLES: dict[str, Callable[[int], tuple[list[object], pa.DataType]]] = {
     "bigint": lambda count: (list(range(count)), pa.int64()),
@@ -78,16 +83,51 @@ def put_counts(catalog: Catalog, settings: Settings, *counts: int) -> None:
 
 
 def put_lake(
-    catalog: Catalog, settings: Settings, events: int, quarantined: int, files: list[str], **properties: str
+    catalog: Catalog,
+    settings: Settings,
+    ledger: Ledger,
+    arrived: Sequence[datetime],
+    entries: Sequence[tuple[str, int, str, str]],
+    **properties: str,
 ) -> None:
-    """Make silver hold so many events, quarantine so many open entries (and a replayed one), and three
-    duplicates; ``files`` are taken in."""
-    hours = pa.array([datetime(2026, 11, 22)] * events, pa.timestamp("us"))
-    ledger = Ledger(taken=frozenset(files), duplicates={"2026-11-22": 3}).to_json()
-    put(catalog, settings, SILVER.name, pa.table({"arrival_hour": hours}), **{LEDGER: ledger}, **properties)
-    states = ["open"] * quarantined + ["replayed"]
-    hours = pa.array([datetime(2026, 11, 22)] * len(states), pa.timestamp("us"))
-    put(catalog, settings, QUARANTINE.name, pa.table({"state": states, "arrival_hour": hours}))
+    """Make silver hold an event for each time of arrival, row by row of a file of its own, and quarantine
+    these entries: file, row, state, reason. Both have the ``properties``."""
+    events = pa.table(
+        {
+            "arrival_hour": pa.array(arrived, pa.timestamp("us")),
+            "source_file": [EVENTS_FILE] * len(arrived),
+            "source_row": pa.array(range(len(arrived)), pa.int64()),
+        }
+    )
+    put(catalog, settings, SILVER.name, events, **{LEDGER: ledger.to_json()}, **properties)
+    files, rows, states, reasons = zip(*entries, strict=True)
+    quarantined = {
+        "source_file": files,
+        "source_row": pa.array(rows, pa.int64()),
+        "state": states,
+        "reason": reasons,
+        "arrival_hour": pa.array([today(settings)] * len(entries), pa.timestamp("us")),
+    }
+    put(catalog, settings, QUARANTINE.name, pa.table(quarantined), **properties)
+
+
+def today(settings: Settings) -> datetime:
+    """Midnight before the events arrived."""
+    return datetime.fromisoformat(min(hour_of(file) or "" for file in delivered_files(settings))[:10])
+
+
+def put_all(
+    catalog: Catalog, settings: Settings, expired: Sequence[datetime] = (), **properties: str
+) -> None:
+    """All that was delivered: 3 duplicates, 30 entries, and events, with some of ``expired`` days."""
+    files = delivered_files(settings)
+    arrived = [today(settings)] * (SENT - 33) + list(expired)
+    ledger = Ledger(taken=frozenset(files), duplicates={f"{today(settings):%Y-%m-%d}": 3})
+    entries = [(files[0], row, "open", "not_finite") for row in range(30)]
+    put_lake(
+        catalog, settings, ledger, arrived, [*entries, (files[0], 30, "replayed", "not_finite")], **properties
+    )
+    put_counts(catalog, settings, len(arrived))
 
 
 def put_metrics(catalog: Catalog, settings: Settings, verdict: str) -> None:
@@ -114,6 +154,12 @@ def delivered_files(settings: Settings) -> list[str]:
     return [f"s3://{bucket}/{entry['Key']}" for page in listed for entry in page["Contents"]]
 
 
+def account_of(settings: Settings) -> Account:
+    """The account as it is now."""
+    account, _ = Reconciliation(boto3.session.Session(), settings).account()
+    return account
+
+
 @pytest.mark.aws
 class TestLive:
     """In the order of a platform's first day."""
@@ -135,7 +181,7 @@ class TestLive:
     def test_everything_adds_up(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        put_lake(catalog, settings, SENT - 33, 30, delivered_files(settings))
+        put_all(catalog, settings)
         put_counts(catalog, settings, 0)
         account, producers = Reconciliation(boto3.session.Session(), settings).account()
         assert producers == Producers(SENT, given_up=0, unknown_outcomes=0)
@@ -188,15 +234,99 @@ class TestLive:
         s3 = boto3.client("s3")
         key = "clickstream-errors/format-conversion-failed/dt=2026-11-22/hour=03/more"
         s3.put_object(Bucket=settings.bronze_bucket, Key=key, Body=b'{"errorCode": "x"}\n' * 3)
-        account, _ = Reconciliation(boto3.session.Session(), settings).account()
+        account = account_of(settings)
         assert (account.unattested, account.awaiting, account.undelivered) == (3, 3, 0)
         assert reconcile.main([]) == 0
+        s3.delete_object(Bucket=settings.bronze_bucket, Key=key)
 
-    def test_what_retention_has_left_is_compared(self, settings: Settings, catalog: Catalog) -> None:
-        expired = {"lakehouse.expired": '{"rows": 7, "before": "2026-11-22T03:00:00+00:00"}'}
-        put_lake(catalog, settings, 5, 2, [], **expired)
-        account, _ = Reconciliation(boto3.session.Session(), settings).account()
-        assert (account.silver, account.quarantined, account.duplicates, account.expired) == (0, 0, 0, 7)
+    def test_kpis_are_held_against_the_events_that_they_reflect(
+        self, settings: Settings, catalog: Catalog
+    ) -> None:
+        put_all(catalog, settings)
+        silver = catalog.load_table((settings.glue_database, SILVER.name))
+        counted = silver.current_snapshot()
+        assert counted is not None
+        for spec in reconcile.COUNTS:
+            table = catalog.load_table((settings.glue_database, spec.name))
+            reflects = json.dumps({"snapshot": counted.snapshot_id})
+            table.transaction().set_properties({REFLECTION_PROPERTY: reflects}).commit_transaction()
+        silver.append(silver.scan(limit=2).to_arrow())
+        assert [(kpi.counted, kpi.expected) for kpi in account_of(settings).kpis] == [
+            (SENT - 33, SENT - 33)
+        ] * 2
+        put_counts(catalog, settings, SENT - 31)
+        assert [kpi.expected for kpi in account_of(settings).kpis] == [SENT - 33] * 2
+        for spec in reconcile.COUNTS:
+            catalog.drop_table((settings.glue_database, spec.name))
+
+    def test_entries_of_an_ingest_that_did_not_finish_do_not_count(
+        self, settings: Settings, catalog: Catalog
+    ) -> None:
+        first, *others, last = delivered_files(settings)
+        ledger = Ledger(taken=frozenset([first, *others, EVENTS_FILE]))
+        entries = [
+            (first, 0, "open", "not_finite"),
+            (last, 0, "open", "not_finite"),
+            (EVENTS_FILE, 1, "open", "uuid_conflict"),  # still an event
+            (EVENTS_FILE, 7, "open", "uuid_conflict"),
+        ]
+        put_lake(catalog, settings, ledger, [today(settings)] * 5, entries)
+        put_counts(catalog, settings, 5)
+        assert account_of(settings).awaiting > 0
+        assert account_of(settings).quarantined == 2
+
+    def test_entries_count_as_the_last_commit_of_silver_announces(
+        self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        file, returned, *_ = files = delivered_files(settings)
+        ledger = Ledger(
+            taken=frozenset(files),
+            retired=frozenset([(file, 0)]),
+            replayed=frozenset([(file, 1)]),
+            reopened=frozenset([(file, 2)]),
+            returned=frozenset([returned]),
+        )
+        entries = [
+            (file, 0, "open", "uuid_conflict"),
+            (file, 1, "open", "not_finite"),
+            (file, 2, "superseded", "uuid_conflict"),
+            (file, 3, "open", "not_finite"),
+            (returned, 0, "open", "not_finite"),
+        ]
+        put_lake(catalog, settings, ledger, [today(settings)], entries)
+        assert account_of(settings).quarantined == 2
+        erasing = replace(ledger, erasing=frozenset([7]), erased_sensors={7: 0})
+        put_lake(catalog, settings, erasing, [today(settings)], entries)
+        assert reconcile.main([]) == 1
+        assert "the erasure of sensor 7 has not reached clickstream_quarantine" in capfd.readouterr().err
+
+    def test_what_retention_has_left_adds_up_and_a_loss_after_it_is_found(
+        self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        cutoff = today(settings) - timedelta(days=1) + timedelta(hours=3)
+        s3, bucket = boto3.client("s3"), settings.bronze_bucket
+        attested = s3.list_objects_v2(Bucket=bucket, Prefix="manifests/")["Contents"]
+        part = next(entry["Key"] for entry in attested if entry["Key"].endswith(".parquet"))
+        old = f"manifests/dt={cutoff:%Y-%m-%d}/run=old/part-00000.parquet"
+        s3.copy_object(Bucket=bucket, Key=old, CopySource={"Bucket": bucket, "Key": part})
+        expired = {EXPIRED_PROPERTY: json.dumps({"rows": 10_000, "before": f"{cutoff.isoformat()}+00:00"})}
+        put_all(catalog, settings, [cutoff + timedelta(hours=9)] * 4, **expired)
+        account = account_of(settings)
+        assert (account.acked, account.silver, account.expired) == (SENT, SENT - 33, 20_000)
+        assert [kpi.counted for kpi in account.kpis] == [SENT - 29] * 2
+        assert account.differences == []
+        assert reconcile.main(["--wait-for-delivery"]) == 0
+
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix="clickstream-errors/")["Contents"]
+        body = s3.get_object(Bucket=bucket, Key=listed[0]["Key"])["Body"].read()
+        lost = len(body.splitlines())
+        s3.delete_object(Bucket=bucket, Key=listed[0]["Key"])
+        assert reconcile.main([]) == 1
+        assert f"acknowledged records that are nowhere: {lost:,} where 0" in capfd.readouterr().err
+        early = f"clickstream-errors/x/dt={cutoff:%Y-%m-%d}/hour=23/early"
+        s3.put_object(Bucket=bucket, Key=early, Body=body)
+        assert account_of(settings).undelivered == 0
+        s3.put_object(Bucket=bucket, Key=listed[0]["Key"], Body=body)
 
     def test_tables_are_shown_with_their_row_counts(
         self, settings: Settings, catalog: Catalog, capfd: pytest.CaptureFixture[str]
