@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from config import names, tables
-from config.jobs import INGEST_JOB, KPI_JOBS, RECONCILE_JOB
-from config.project_config import DEFAULT_EMR_JOB_FLOW_ROLE
+from config.jobs import INGEST_JOB, JOBS, KPI_JOBS, RECONCILE_JOB
+from config.project_config import DEFAULT_DATABASE, DEFAULT_EMR_JOB_FLOW_ROLE
+from lakehouse.table_state import read_metadata
 from local_stack.aws.iam.policies import Decision
 from ops.athena import QueryError, run_query
 from tests.chain.conftest import UsedIn
@@ -146,22 +147,28 @@ def said_by_reconcile(stack: LocalStack) -> dict[str, Any]:
     raise AssertionError("no step said that it reconciled")
 
 
+def current_snapshots(stack: LocalStack, written: list[str]) -> dict[str, int]:
+    database, s3, glue = DEFAULT_DATABASE, stack.client("s3"), stack.client("glue")
+    return {table: read_metadata(glue, s3, database, table)["current-snapshot-id"] for table in written}
+
+
 def test_every_record_is_accounted_for_and_a_second_run_has_nothing_to_do(local_stack: LocalStack):
     first = said_by_reconcile(local_stack)
     assert (first["differences"], first["undelivered"], first["in_flight"]) == ([], 0, 0)
     assert first["acked"] == first["bronze"] + first["failed"] == local_stack.acked()
     assert first["silver"] + first["quarantined"] + first["duplicates"] == first["acked"]
     assert first["duplicates"] > 0
-    before = kpi_tables_in_athena(local_stack)
-    jobs = [INGEST_JOB.name, *(job.name for job in KPI_JOBS), RECONCILE_JOB.name]
+    jobs = [INGEST_JOB, *KPI_JOBS, JOBS["kpi_sensor_weather"]]
+    written = [table for job in jobs for table in job.outputs]
+    before = kpi_tables_in_athena(local_stack), current_snapshots(local_stack, written)
 
-    state, tasks = local_stack.run_dag({"jobs": jobs})
+    state, tasks = local_stack.run_dag({"jobs": [job.name for job in (*jobs, RECONCILE_JOB)]})
 
     assert state == "success", tasks
     second = said_by_reconcile(local_stack)
     assert (first["unchanged"], second["unchanged"]) == (False, True)
     assert {**second, "unchanged": False} == first
-    assert kpi_tables_in_athena(local_stack) == before
+    assert (kpi_tables_in_athena(local_stack), current_snapshots(local_stack, written)) == before
 
 
 @pytest.mark.parametrize(("notebook", "charts"), [("explore_lakehouse", 3), ("data_quality", 5)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, TriggerRule
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from config.jobs import JOBS
@@ -91,6 +91,13 @@ def test_a_report_that_cannot_be_made_says_why(run: TaskRunner, monkeypatch: pyt
     monkeypatch.setattr(processes.subprocess, "run", answering(1, "", "Traceback\nAthena: FAILED: why"))
     run.run("check_settings")
     with pytest.raises(AirflowException, match=r"exited with 1: Athena: FAILED: why"):
+        run.run("publish_report")
+
+
+def test_a_run_without_a_cluster_has_no_report(run: TaskRunner) -> None:
+    run.xcoms["record_run", "return_value"] = {"parts": [], "late_tables": []}
+    run.run("check_settings")
+    with pytest.raises(AirflowSkipException, match="had no cluster"):
         run.run("publish_report")
 
 

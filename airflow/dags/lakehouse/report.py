@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from config.project_config import Settings
 from lakehouse.links import ReportLink, object_url
@@ -23,8 +24,12 @@ class PublishReportOperator(BaseOperator):
 
         Raises:
             ConfigError: the environment's settings are unusable.
+            AirflowSkipException: the run has had no cluster, of which a page could tell.
             AirflowException: it could not be made; the reason is in the message, the rest in the log.
         """
+        recorded = context["ti"].xcom_pull(task_ids="record_run")
+        if recorded and not recorded["parts"]:
+            raise AirflowSkipException("The run had no cluster: there is nothing to report")
         settings, run_id = Settings.from_mapping(os.environ), context["run_id"]
         with tempfile.TemporaryDirectory() as folder:
             run_module("ops.report", "--run", run_id, "--output", str(Path(folder) / "report.html"))
