@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from emr_jobs.lake.commits import by_folder
 from emr_jobs.lake.ledger import Ledger, hour_of
 
 _DAY = re.compile(r"dt=(\d{4}-\d\d-\d\d)")
@@ -32,6 +34,17 @@ def list_delivered(spark: SparkSession, root: str, closed: str) -> list[str]:
         for file in _files_below(files, folder)
         if (hour_of(file) or "") >= closed and not file.rpartition("/")[2].startswith(("_", "."))
     ]
+
+
+def existing(spark: SparkSession, files: Collection[str]) -> list[str]:
+    """Which of some files are there: the folder of each is listed once."""
+    listed: set[str] = set()
+    for folder in by_folder(files):
+        path = spark._jvm.org.apache.hadoop.fs.Path(folder)
+        found = path.getFileSystem(spark._jsc.hadoopConfiguration())
+        if found.exists(path):
+            listed.update(_files_below(found, path))
+    return sorted(listed.intersection(files))
 
 
 def is_taken_in(ledger: Ledger) -> Column:

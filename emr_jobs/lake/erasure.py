@@ -21,9 +21,10 @@ from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.lake.errors import require_equal
 from emr_jobs.lake.findings import count_by_day
 from emr_jobs.lake.frames import persisted
+from emr_jobs.lake.ingest import settle
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import SilverLake
-from emr_jobs.transforms.erased import erasure_rule, is_erased, is_erased_entry
+from emr_jobs.transforms.erased import SAID_BY_ENTRIES, erasure_rule, is_erased, is_erased_entry
 from emr_jobs.transforms.identity import IDENTITY, POSITION
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ STILL_HELD_BY = (
 class ErasureReport:
     """What was erased, or would be: ``events`` of silver, ``entries`` of quarantine in any state.
 
+    Entries of files that are not in go too, but are not counted: their rows are, once they are taken in.
     ``promoted`` entries of other sensors, in conflict with an erased event, are events now. All that arrived
     or was measured until the time ``until`` stays erased, wherever it turns up again.
     """
@@ -59,7 +61,11 @@ def erase(lake: SilverLake, sensor_id: int, until: datetime, is_applied: bool) -
     Raises:
         LakeError: nothing was erased; the message says why.
     """
-    return start_over(lambda: _erase_once(lake, sensor_id, until, is_applied))
+    report = start_over(lambda: _erase_once(lake, sensor_id, until, is_applied))
+    if is_applied:
+        settle(lake)
+        logger.info("sensor %d is erased; still held by: %s", sensor_id, "; ".join(STILL_HELD_BY))
+    return report
 
 
 def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: bool) -> ErasureReport:
@@ -70,8 +76,10 @@ def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: b
     sensor = {sensor_id: limit}
     gone = lake.rows.where(is_erased(sensor))
     events = count_by_day(gone)
-    entries = lake.quarantine.rows.where(is_erased_entry(sensor))
-    open_entries = count_by_day(entries.where(F.col("state") == EntryState.OPEN))
+    entries = lake.quarantine.rows.where(is_erased_entry(sensor, SAID_BY_ENTRIES))
+    # A killed ingest leaves conflicts of files that are in, whose rows are still events: they count as these.
+    standing = entries.join(lake.rows.select(*POSITION), list(POSITION), "left_anti")
+    open_entries = count_by_day(standing.where(F.col("state") == EntryState.OPEN))
     with persisted(_in_conflict(lake, sensor, gone)) as promoted:
         positions: list[Position] = [
             (row.source_file, row.source_row) for row in promoted.select(*POSITION).collect()
@@ -107,8 +115,6 @@ def _erase_once(lake: SilverLake, sensor_id: int, until: datetime, is_applied: b
             require_equal(f"rows of sensor {sensor_id}", 0, branch.where(is_erased(sensor)).count())
 
         lake.publish_rows(write, audit, after)
-    lake.settle(lake.look())
-    logger.info("sensor %d is erased; still held by: %s", sensor_id, "; ".join(STILL_HELD_BY))
     return report
 
 

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -172,12 +171,21 @@ def _obstacle(table: Any) -> str:
 
 
 def within_days(days: Iterable[date]) -> Column:
-    """Whether ``event_time`` lies in one of the UTC days, as ranges by which Iceberg skips files."""
+    """Whether ``event_time`` lies in one of the UTC days."""
+    return F.expr(days_rule(days, DAY_SOURCE))
+
+
+def days_rule(days: Iterable[date], column: str) -> str:
+    """Whether a timestamp lies in one of the UTC days, in Spark SQL: ranges by which Iceberg skips files.
+
+    >>> days_rule([date(2026, 6, 1), date(2026, 6, 2)], "t")
+    "(t >= TIMESTAMP '2026-06-01 00:00:00Z' AND t < TIMESTAMP '2026-06-03 00:00:00Z')"
+    """
     ranges = (
-        (F.col(DAY_SOURCE) >= _midnight(first)) & (F.col(DAY_SOURCE) < _midnight(after))
+        f"({column} >= TIMESTAMP '{first} 00:00:00Z' AND {column} < TIMESTAMP '{after} 00:00:00Z')"
         for first, after in day_ranges(days)
     )
-    return reduce(Column.__or__, ranges, F.lit(False))
+    return " OR ".join(ranges) or "false"
 
 
 def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
@@ -191,10 +199,6 @@ def day_ranges(days: Iterable[date]) -> list[tuple[date, date]]:
         first = found.pop()[0] if found and found[-1][1] == day else day
         found.append((first, day + timedelta(days=1)))
     return found
-
-
-def _midnight(day: date) -> Column:
-    return F.timestamp_seconds(F.lit((day - date(1970, 1, 1)).days * 86_400))
 
 
 def at_snapshot(spark: SparkSession, name: str, snapshot_id: int) -> DataFrame:

@@ -36,9 +36,10 @@ class Ledger:
     """What was taken in.
 
     All hours before ``closed`` (``YYYY-MM-DDTHH``) are done with; of later ones, ``taken`` has the files that
-    are in. ``owed`` are files that a rollback took out again, whatever their hour. ``duplicates`` counts
-    further copies by the UTC date of their arrival, ``erased`` the rows of erased sensors. Of a sensor in
-    ``erased_sensors``, nothing stays that was measured or arrived until that time (epoch seconds).
+    are in. ``owed`` are files that a rollback took out again, whatever their hour; some may be gone since.
+    ``duplicates`` counts further copies by the UTC date of their arrival, ``erased`` the rows of erased
+    sensors. Of a sensor in ``erased_sensors``, nothing stays that was measured or arrived until that time
+    (epoch seconds).
 
     The other fields announce what is still to be done in quarantine: entries become superseded
     (``retired``), replayed, or open again (``reopened``); those of the files ``returned`` are superseded, and
@@ -91,8 +92,7 @@ class Ledger:
 
     def new_files(self, listed: Iterable[str]) -> list[str]:
         """What of the files that are there is still to be taken in, in order."""
-        new = {file for file in listed if self._is_open(file) and file not in self.taken}
-        return sorted(new | self.owed)
+        return sorted({file for file in listed if file in self.owed or self._is_new(file)})
 
     def has_taken(self, file: str) -> bool:
         """Whether a delivered file is in: entries of any other are those of an ingest that did not finish."""
@@ -142,9 +142,9 @@ class Ledger:
             )
         return ledger
 
-    def _is_open(self, file: str) -> bool:
+    def _is_new(self, file: str) -> bool:
         hour = hour_of(file)
-        return hour is not None and hour >= self.closed
+        return hour is not None and hour >= self.closed and file not in self.taken
 
     def to_json(self) -> str:
         """As the table's property holds it."""

@@ -24,6 +24,7 @@ from emr_jobs.lake.commits import Position
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.findings import SparkFindings
 from emr_jobs.lake.frames import persisted
+from emr_jobs.lake.ingest import settle
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import SilverLake
 from emr_jobs.transforms.identity import CONFLICT, EVENT_FIELDS, POSITION
@@ -64,7 +65,8 @@ class ReplayReport:
     """What one run did: ``chosen`` entries; ``replayed`` of them became events or duplicates.
 
     ``refused`` stay open: those still invalid by reason, or with UUID_CONFLICT where another content counts
-    for the event's identity. ``events`` is by how many rows silver grew.
+    for the event's identity. ``events`` is by how many rows silver grew. ``awaiting`` entries are not chosen:
+    no ingest has finished taking in their files, and the next one may find otherwise.
     """
 
     chosen: int = 0
@@ -72,6 +74,7 @@ class ReplayReport:
     events: int = 0
     duplicates: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    awaiting: int = 0
 
 
 def parse_corrections(lines: Sequence[str]) -> dict[Position, str]:
@@ -105,11 +108,7 @@ class ReplayLake(SilverLake):
 
     def choose(self, choice: Choice) -> DataFrame:
         """The chosen entries: the event (all null: unreadable), position, arrival_hour, corrected."""
-        entries = self.quarantine.rows.where(choice.condition)
-        rows = [(*position, event) for position, event in sorted(choice.corrections.items())]
-        corrections = self.spark.createDataFrame(rows, f"{_POSITIONS}, corrected string")
-        how = "inner" if choice.corrections else "left"
-        chosen = entries.join(F.broadcast(corrections), list(POSITION), how)
+        chosen = self._among(self.quarantine.rows, choice)
         event = F.from_json(F.coalesce("corrected", "raw"), BRONZE.schema_ddl)
         return chosen.select(*POSITION, "arrival_hour", "corrected", event.alias("event")).select(
             *(F.col("event")[name].alias(name) for name in EVENT_FIELDS),
@@ -117,6 +116,17 @@ class ReplayLake(SilverLake):
             "arrival_hour",
             "corrected",
         )
+
+    def count_awaiting(self, choice: Choice) -> int:
+        """How many entries would be chosen if their files were in."""
+        return self._among(self.quarantine.awaiting, choice).count()
+
+    def _among(self, entries: DataFrame, choice: Choice) -> DataFrame:
+        """The chosen ones of ``entries``, each with what it is ``corrected`` to."""
+        rows = [(*position, event) for position, event in sorted(choice.corrections.items())]
+        corrections = self.spark.createDataFrame(rows, f"{_POSITIONS}, corrected string")
+        how = "inner" if choice.corrections else "left"
+        return entries.where(choice.condition).join(F.broadcast(corrections), list(POSITION), how)
 
     def without(self, rows: DataFrame, entries: Sequence[Position]) -> DataFrame:
         """The rows that are not at these positions."""
@@ -140,11 +150,16 @@ def replay(lake: ReplayLake, choice: Choice) -> ReplayReport:
     Raises:
         LakeError: nothing was published to silver; the message says why.
     """
-    return start_over(lambda: _replay_once(lake, choice))
+    report = start_over(lambda: _replay_once(lake, choice))
+    settle(lake)
+    return report
 
 
 def _replay_once(lake: ReplayLake, choice: Choice) -> ReplayReport:
     ledger = lake.settle(lake.look())
+    awaiting = lake.count_awaiting(choice)
+    if awaiting:
+        logger.warning("%d entries can be replayed once an ingest has taken in their files", awaiting)
     with ExitStack() as cached:
         chosen = cached.enter_context(persisted(with_reject_reason(lake.choose(choice))))
         counts = {
@@ -160,17 +175,16 @@ def _replay_once(lake: ReplayLake, choice: Choice) -> ReplayReport:
         positions = [(row.source_file, row.source_row) for row in valid.select(*POSITION).collect()]
         if not positions:
             logger.info("nothing to replay")
-            return ReplayReport(chosen=sum(counts.values()), refused=refused)
+            return ReplayReport(chosen=sum(counts.values()), refused=refused, awaiting=awaiting)
         lake.quarantine.note_corrections(valid)
         lake.add_to_quarantine(findings)
         commit = findings.commit_of(replayed=positions)
         lake.publish(findings, commit, ledger.noting(commit))
-        report = ReplayReport(
+        return ReplayReport(
             chosen=sum(counts.values()),
             replayed=len(positions),
             events=findings.events,
             duplicates=sum(findings.duplicates.values()),
             refused=refused,
+            awaiting=awaiting,
         )
-    lake.settle(lake.look())
-    return report

@@ -16,6 +16,7 @@ from config.tables import SILVER, TableSpec
 from emr_jobs.lake.commits import Commit
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.history import EventHistory, HistoryLostError, SnapshotRecord, at_snapshot, within_days
+from emr_jobs.lake.ingest import settle
 from emr_jobs.lake.ledger import PROPERTY as LEDGER_PROPERTY
 from emr_jobs.lake.publish import publish, start_over
 from emr_jobs.lake.silver import SilverLake
@@ -64,7 +65,7 @@ def roll_back_events(lake: SilverLake, to_snapshot: int) -> Snapshot:
         return {LEDGER_PROPERTY: replace(ledger, retired=ledger.retired | stale).to_json()}
 
     published = roll_back(lake.spark, lake.name, SILVER, to_snapshot, undo)
-    start_over(lambda: lake.settle(lake.look()))
+    settle(lake)
     return published
 
 

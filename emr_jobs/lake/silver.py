@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,12 +17,12 @@ from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.bronze import read_bronze_files
 from emr_jobs.lake.commits import Commit, Position
 from emr_jobs.lake.conversion_failures import read_conversion_failures
-from emr_jobs.lake.delivered import list_delivered, qualified_path
+from emr_jobs.lake.delivered import existing, list_delivered, qualified_path
 from emr_jobs.lake.errors import AuditError, require_equal
 from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.findings import ERASED, JudgedCopies, SparkFindings, count_by_day, total_by_day
 from emr_jobs.lake.frames import persisted
-from emr_jobs.lake.history import at_snapshot, day_ranges, within_days
+from emr_jobs.lake.history import at_snapshot, days_rule, within_days
 from emr_jobs.lake.ledger import PROPERTY, Ledger
 from emr_jobs.lake.quarantine import Quarantine
 from emr_jobs.lake.tables import Snapshot, load_table, snapshot_of
@@ -69,8 +69,8 @@ class SilverLake:
         table = load_table(self.spark, self.name)
         table.refresh()
         self._silver_base = snapshot_of(table)
-        self.quarantine.look()
         ledger = Ledger.from_json(table.properties().get(PROPERTY))
+        self.quarantine.look(ledger)
         self._erased_sensors = ledger.erased_sensors
         return ledger
 
@@ -78,10 +78,11 @@ class SilverLake:
         """The properties of silver and of quarantine."""
         return load_table(self.spark, self.name).properties(), self.quarantine.properties()
 
-    def list_delivered(self, closed: str) -> list[str]:
-        """URIs of events' and failures' files that arrived in hour ``closed`` or later."""
+    def list_delivered(self, ledger: Ledger) -> list[str]:
+        """URIs of events' and failures' files in hours that are open, and of those owed that are there."""
         roots = filter(None, (self.delivery.events, self.delivery.failures))
-        return [file for root in roots for file in list_delivered(self.spark, root, closed)]
+        listed = [file for root in roots for file in list_delivered(self.spark, root, ledger.closed)]
+        return [*listed, *existing(self.spark, ledger.owed.difference(listed))]
 
     @contextmanager
     def judge(self, files: Sequence[str]) -> Iterator[SparkFindings]:
@@ -172,10 +173,13 @@ class SilverLake:
             )
         return copies
 
-    def add_to_quarantine(self, findings: SparkFindings) -> None:
-        """Publish the entries that quarantine lacks: those of a run that was killed are there already."""
-        if findings.entries is not None and findings.quarantined:
-            self.quarantine.add(findings.entries, self.now)
+    def add_to_quarantine(self, findings: SparkFindings, files: Collection[str] = ()) -> Collection[Position]:
+        """Publish the entries that quarantine lacks; returns the open ones of ``files`` that are no more."""
+        if findings.entries is None or not (findings.quarantined or files):
+            return ()
+        # Where there are none, the files are not to be read once more to find that out.
+        entries = findings.entries if findings.quarantined else findings.entries.limit(0)
+        return self.quarantine.add(entries, self.now, files)
 
     def settle(self, ledger: Ledger) -> Ledger:
         """Do in quarantine what silver's last commit has announced; returns the ledger of then."""
@@ -245,10 +249,7 @@ class SilverLake:
         better = judged.where((F.col("judgement") == EVENT) & ~F.col("in_silver") & F.col("is_known"))
         self.to_silver(_with_fields(better)).createOrReplaceTempView("better_copies")
         same = " AND ".join(f"t.`{column}` = s.`{column}`" for column in (*IDENTITY, "event_time"))
-        days = " OR ".join(
-            f"(t.event_time >= TIMESTAMP '{first} 00:00:00' AND t.event_time < TIMESTAMP '{after} 00:00:00')"
-            for first, after in day_ranges(findings.days)
-        )
+        days = days_rule(findings.days, "t.event_time")
         self.spark.sql(
             f"MERGE INTO {branch} t USING better_copies s ON {same} AND ({days}) "
             "WHEN MATCHED THEN UPDATE SET *"

@@ -6,12 +6,13 @@ for good, wherever it turns up again. What the sensor measures and sends later i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
-_RAW_EVENT = "CASE WHEN startswith(raw, '{') THEN raw ELSE decode(unbase64(raw), 'UTF-8') END"
+SAID_BY_ENTRIES = ("raw", "correction")
+"""Columns in which an entry of quarantine says an event."""
 
 
 def erasure_rule(
@@ -34,12 +35,17 @@ def is_erased(erased_sensors: Mapping[int, int]) -> Column:
     return F.expr(erasure_rule(erased_sensors))
 
 
-def is_erased_entry(erased_sensors: Mapping[int, int]) -> Column:
-    """Whether an entry of quarantine is erased, by what its ``raw`` says; never null.
+def is_erased_entry(erased_sensors: Mapping[int, int], said_in: Sequence[str] = ("raw",)) -> Column:
+    """Whether a record is erased, by what any of the columns ``said_in`` says, as JSON or base64; never null.
 
     Bytes in which no sensor can be read belong to nobody.
     """
-    sensor, timestamp = (
-        f"CAST(get_json_object({_RAW_EVENT}, '$.{name}') AS BIGINT)" for name in ("sensor_id", "timestamp")
+    rules = (
+        erasure_rule(erased_sensors, _said(text, "sensor_id"), _said(text, "timestamp")) for text in said_in
     )
-    return F.expr(erasure_rule(erased_sensors, sensor, timestamp))
+    return F.expr(" OR ".join(rules))
+
+
+def _said(text: str, name: str) -> str:
+    event = f"CASE WHEN startswith({text}, '{{') THEN {text} ELSE decode(unbase64({text}), 'UTF-8') END"
+    return f"CAST(get_json_object({event}, '$.{name}') AS BIGINT)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,20 +12,15 @@ from config.jobs import ERASE_SENSOR, Bundle, spark_submit_arguments
 from config.project_config import Settings
 from emr_jobs import backfill, erase_sensor, replay_quarantine, roll_back
 from emr_jobs.edge.kpis import KPIS, update_all
-from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.erasure import ErasureReport
 from emr_jobs.lake.errors import LakeError
 from tests.emr_jobs.test_incremental import require_truth
-from tests.support.attested import NOW, QUARANTINE, SILVER, AttestedLake
+from tests.support.attested import NOW, QUARANTINE, SILVER, AttestedLake, killed_at, overtaken_while_settling
 from tests.support.lake import NOON, Lake, event
 
 LATER = NOW + timedelta(days=4)
 GONE = 7
 A_DAY = 86_400
-
-
-class Killed(BaseException):
-    """As a kill: nothing handles it."""
 
 
 def erase(lake: Lake, *options: str) -> ErasureReport:
@@ -34,7 +30,7 @@ def erase(lake: Lake, *options: str) -> ErasureReport:
 
 
 @pytest.mark.spark
-def test_an_erased_sensor_is_gone_for_good(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_erased_sensor_is_gone_for_good(lake: Lake) -> None:
     attested = AttestedLake(lake)
     attested.send(
         "b",
@@ -56,14 +52,8 @@ def test_an_erased_sensor_is_gone_for_good(lake: Lake, monkeypatch: pytest.Monke
     assert (counted.events, counted.entries, counted.promoted) == (1, 4, 1)
     assert (lake.snapshots(SILVER), lake.snapshots(QUARANTINE)) == before
 
-    def kill(point: str) -> None:
-        if point.endswith(f"{SILVER}: published"):
-            raise Killed(point)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(publishing, "commit_point", kill)
-        with pytest.raises(Killed):
-            erase(lake, "--apply")
+    with killed_at(f"{SILVER}: published"):
+        erase(lake, "--apply")
     assert attested.reconcile("--full").account.differences == []
     erase(lake, "--apply")
 
@@ -87,6 +77,61 @@ def test_an_erased_sensor_is_gone_for_good(lake: Lake, monkeypatch: pytest.Monke
     require_truth(lake, found, *KPIS)
     with pytest.raises(LakeError, match="is an erasure"):
         roll_back.restore(lake.spark, lake.database, SILVER, before[0][-1])
+
+
+@pytest.mark.spark
+def test_what_a_killed_ingest_has_left_is_deleted_and_not_counted(lake: Lake) -> None:
+    """Its files are read again, and their rows counted then."""
+    attested = AttestedLake(lake)
+    attested.send("b", event(uuid="1", sensor_id=GONE), event(uuid="2", sensor_id=GONE))
+    attested.ingest()
+    attested.send("a", event(uuid="1", sensor_id=8))  # displaces an event, which comes into conflict
+    attested.send("c", event(uuid="2", sensor_id=8), event(uuid="3", sensor_id=GONE, humidity=101.0))
+    with killed_at(f"{QUARANTINE}: published"):
+        attested.ingest()
+
+    with overtaken_while_settling(lake):
+        report = erase(lake, "--apply")
+
+    assert (report.events, report.entries, report.promoted) == (2, 1, 0)
+    assert [row["raw"] for row in lake.rows(QUARANTINE) if f'"sensor_id":{GONE},' in row["raw"]] == []
+    attested.ingest()
+    account = attested.reconcile("--full").account
+    assert (account.differences, account.silver, account.quarantined, account.erased) == ([], 2, 0, 3)
+
+
+@pytest.mark.spark
+def test_what_only_a_correction_says_is_erased_too(lake: Lake) -> None:
+    """One entry was replayed; another's correction came into conflict, and the entry is still open."""
+    attested = AttestedLake(lake)
+    attested.send("b", event(uuid="1", sensor_id=None), event(uuid="2", sensor_id=None), event(uuid="3"))
+    attested.ingest()
+    lines = [
+        json.dumps({**position(entry), "event": event(uuid=json.loads(entry["raw"])["uuid"], sensor_id=GONE)})
+        for entry in lake.rows(QUARANTINE)
+    ]
+    file = lake.bronze.parent / "corrections.jsonl"
+    file.write_text(lines[0])
+    chosen = [*lake.arguments(SILVER), "--correction", str(file)]
+    replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(chosen), NOW)
+    file.write_text(lines[1])
+    with killed_at(f"{SILVER}: create the branch"):
+        replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(chosen), NOW)
+
+    report = erase(lake, "--apply")
+
+    assert (report.events, report.entries) == (1, 2)
+    assert [row for row in lake.rows(QUARANTINE) if f'"sensor_id":{GONE},' in (row["correction"] or "")] == []
+    assert attested.reconcile("--full", "--manifests", "").account.differences == []
+    days = ["--first-day", "2026-06-01", "--last-day", "2026-06-01", "--apply"]
+    backfill.run(lake.spark, backfill.build_parser().parse_args([*lake.arguments(SILVER), *days]), LATER)
+    account = attested.reconcile("--full", "--manifests", "").account
+    assert (account.differences, account.silver, account.quarantined, account.erased) == ([], 1, 0, 2)
+
+
+def position(entry: dict[str, Any]) -> dict[str, Any]:
+    """Of an entry, as corrections name it."""
+    return {name: entry[name] for name in ("source_file", "source_row")}
 
 
 def test_the_command_line_is_that_of_every_step(capsys: pytest.CaptureFixture[str]) -> None:

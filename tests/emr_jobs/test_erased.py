@@ -51,4 +51,7 @@ def test_entries_are_erased_by_what_they_say(spark: SparkSession) -> None:
     rows += [("{torn", hour(UNTIL)), (base64.b64encode(b"\xff\xfe").decode(), hour(UNTIL)), (None, None)]
     entries = spark.createDataFrame(rows, "raw string, arrival_hour timestamp")
     found = [row[0] for row in entries.select(is_erased_entry(ERASED)).collect()]
+    in_correction = entries.select("arrival_hour", F.lit("{}").alias("raw"), F.col("raw").alias("correction"))
+    corrected = in_correction.select(is_erased_entry(ERASED, ("raw", "correction")))
+    assert found == [row[0] for row in corrected.collect()]
     assert found == [*(truth(*case) for case in CASES * 2), False, False, False]

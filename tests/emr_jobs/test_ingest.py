@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import functions as F  # noqa: N812
 
+from config.events import RejectReason
 from emr_jobs import ingest_events
 from emr_jobs.ingest_events import build_parser
 from emr_jobs.lake import findings as findings_module
@@ -23,6 +25,8 @@ from emr_jobs.lake.errors import AuditError
 from emr_jobs.lake.ingest import IngestReport
 from emr_jobs.lake.ledger import PROPERTY, Ledger
 from emr_jobs.lake.tables import load_table
+from emr_jobs.transforms import validity
+from tests.support.attested import Killed, killed_at, overtaken_while_settling
 from tests.support.lake import NOON, Lake, event
 from tests.support.lake_truth import lake_truth
 
@@ -32,10 +36,6 @@ NOW = datetime(2026, 6, 2, 3, tzinfo=UTC)
 SILVER, QUARANTINE = "clickstream_events", "clickstream_quarantine"
 _SECONDS = count()
 HOUR = "dt=2026-06-01/hour=12"
-
-
-class Killed(BaseException):
-    """What a kill looks like from inside: no handler of Exception sees it."""
 
 
 def failures_of(lake: Lake) -> Path:
@@ -147,11 +147,7 @@ def test_rejected_rows_are_kept_with_reason_and_content(lake: Lake) -> None:
 
 
 def test_failed_conversions_are_kept_with_code_and_bytes(lake: Lake) -> None:
-    file = failures_of(lake) / "format-conversion-failed" / HOUR / "x-1"
-    file.parent.mkdir(parents=True)
-    raw = base64.b64encode(b"\xff{not json").decode()
-    document = {"lastErrorCode": "DataFormatConversion.ParseError", "rawData": raw, "sequenceNumber": "1"}
-    file.write_text(f"{json.dumps(document)}\n{{torn")
+    raw = fail(lake, HOUR, b"\xff{not json", b"{torn")
 
     assert ingest(lake).quarantined == {
         "DataFormatConversion.ParseError": 1,
@@ -245,6 +241,72 @@ def test_killed_at_every_commit_point_and_run_again(glue_lake: Lake, monkeypatch
     assert ingest(lake) == IngestReport()
     assert_true(lake)
     assert ledger(lake).duplicates == {"2026-06-01": 1}
+
+
+def test_what_a_killed_ingest_refused_by_other_rules_counts_no_more(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.deliver(f"{HOUR}/a.parquet", event(temperature=1.0), event(temperature=2.0), event(uuid="b"))
+    rules = validity._rules()
+    with monkeypatch.context() as patch:
+        patch.setattr(validity, "_rules", lambda: {**rules, RejectReason.MISSING_FIELD: F.col("uuid") == "b"})
+        with killed_at(f"{QUARANTINE}: published"):
+            ingest(lake)
+    assert {row["reason"] for row in lake.rows(QUARANTINE)} == {"missing_field", "uuid_conflict"}
+
+    report = ingest(lake)
+
+    assert (report.events, report.quarantined) == (2, {"uuid_conflict": 1})
+    assert_true(lake)
+
+
+def test_a_compaction_of_quarantine_costs_no_second_ingest(lake: Lake) -> None:
+    """What was delivered meanwhile is left to the next one."""
+    lake.deliver(f"{HOUR}/b.parquet", event(temperature=1.0), event(temperature=2.0))
+    ingest(lake)
+    lake.deliver(f"{HOUR}/a.parquet", event(temperature=2.0))
+
+    with overtaken_while_settling(lake, lambda: lake.deliver(f"{HOUR}/c.parquet", event(uuid="c"))):
+        report = ingest(lake)
+
+    assert (report.files, report.rows, report.duplicates) == (1, 1, 1)
+    assert ingest(lake).events == 1
+    assert_true(lake)
+
+
+def test_entries_of_earlier_days_are_not_read(lake: Lake) -> None:
+    """Their data files are not even there: neither adding entries nor marking one needs them."""
+    fail(lake, "dt=2026-05-01/hour=12", b"{torn")
+    lake.deliver("dt=2026-05-01/hour=12/old.parquet", event(timestamp=NOON - 86_400 * 31, humidity=101.0))
+    ingest(lake)
+    for file in Path(lake.warehouse, lake.database, QUARANTINE, "data").rglob("*.parquet"):
+        file.unlink()
+    refused = event(uuid="b", humidity=101.0)
+    lake.deliver(f"{HOUR}/b.parquet", event(temperature=1.0), event(temperature=2.0), refused)
+    fail(lake, HOUR, b"{torn")
+    ingest(lake)
+    lake.deliver(f"{HOUR}/a.parquet", event(temperature=2.0), refused)
+
+    ingest(lake)
+
+    entries = lake.spark.table(lake.name(QUARANTINE)).where("arrival_hour >= '2026-06-01'").collect()
+    assert sorted((row.source_file[-9:], row.source_row, row.state) for row in entries) == [
+        ("a.parquet", 1, "open"),
+        ("b.parquet", 0, "open"),
+        ("b.parquet", 1, "superseded"),
+        ("b.parquet", 2, "open"),
+        ("ur=12/x-1", 0, "open"),
+    ]
+
+
+def fail(lake: Lake, hour: str, *lines: bytes) -> str:
+    """Deliver bytes that Firehose could not convert, and a line that is no document; returns the first."""
+    raw = base64.b64encode(lines[0]).decode()
+    document = {"lastErrorCode": "DataFormatConversion.ParseError", "rawData": raw, "sequenceNumber": "1"}
+    file = failures_of(lake) / "format-conversion-failed" / hour / "x-1"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"\n".join([json.dumps(document).encode(), *lines[1:]]))
+    return raw
 
 
 def test_a_race_ends_with_each_file_taken_in_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

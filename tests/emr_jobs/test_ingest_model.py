@@ -232,10 +232,11 @@ class WithoutMinimumPerContent(ModelLake):
 class RetiresFirst(ModelLake):
     """Removes superseded entries with the new ones, before silver is published."""
 
-    def add_to_quarantine(self, findings: Any) -> None:
-        super().add_to_quarantine(findings)
+    def add_to_quarantine(self, findings: Any, files: Sequence[str]) -> list[Position]:
+        left = super().add_to_quarantine(findings, files)
         for position in findings.retired:
             self.world.quarantine.pop(position, None)
+        return left
 
 
 class ForgetsSuperseded(ModelLake):

@@ -78,7 +78,8 @@ def test_what_a_rollback_took_out_is_owed_until_it_is_in_again() -> None:
 
     reopened = known.without([commit])
 
-    assert reopened.new_files([file(3, 4), file(3, 5)]) == first
+    assert reopened.new_files([*first, file(3, 5)]) == first
+    assert reopened.new_files([file(3, 5)]) == [], "what is gone"
     assert reopened.duplicates == {"2026-06-03": 3}
     assert (reopened.returned, reopened.reopened) == (commit.files, commit.retired)
     assert not reopened.is_settled

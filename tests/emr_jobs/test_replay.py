@@ -11,15 +11,18 @@ import pytest
 from config.jobs import REPLAY_QUARANTINE, Bundle, spark_submit_arguments
 from config.project_config import Settings
 from emr_jobs import replay_quarantine
-from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.replay import ReplayReport, parse_corrections
-from tests.support.attested import HOUR, NOW, QUARANTINE, SILVER, AttestedLake
+from tests.support.attested import (
+    HOUR,
+    NOW,
+    QUARANTINE,
+    SILVER,
+    AttestedLake,
+    killed_at,
+    overtaken_while_settling,
+)
 from tests.support.lake import Lake, event
-
-
-class Killed(BaseException):
-    """As a kill: nothing handles it."""
 
 
 @pytest.fixture
@@ -68,9 +71,7 @@ def test_a_correction_that_is_none_is_named_by_its_line(line: str) -> None:
 
 
 @pytest.mark.spark
-def test_corrected_entries_become_events_once_and_keep_their_history(
-    attested: AttestedLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corrected_entries_become_events_once_and_keep_their_history(attested: AttestedLake) -> None:
     lake = attested.lake
     attested.send("b", event(uuid="1"), event(uuid="2", humidity=101.0), event(uuid="3", humidity=102.0))
     attested.send("c", event(uuid="4", status=None), event(uuid="1", humidity=103.0))
@@ -86,15 +87,8 @@ def test_corrected_entries_become_events_once_and_keep_their_history(
     )
 
     for fatal in ("clickstream_events: publish the branch", "clickstream_events: published"):
-
-        def kill(point: str, fatal: str = fatal) -> None:
-            if point.endswith(fatal):
-                raise Killed(point)
-
-        monkeypatch.setattr(publishing, "commit_point", kill)
-        with pytest.raises(Killed):
+        with killed_at(fatal):
             replay(lake, "--correction", file)
-        monkeypatch.setattr(publishing, "commit_point", publishing.no_hook)
         assert attested.reconcile().account.differences == []
     again = replay(lake, "--correction", file)
 
@@ -128,3 +122,37 @@ def test_a_replayed_copy_at_a_smaller_position_takes_the_events_place(attested: 
     }
     attested.ingest()
     assert attested.reconcile("--full", "--manifests", "").account.differences == []
+
+
+@pytest.mark.spark
+def test_an_entry_is_chosen_only_once_its_file_is_in(attested: AttestedLake) -> None:
+    """An ingest that was killed has left it: the file will be read again, and the entry with it."""
+    lake = attested.lake
+    attested.send("b", event(uuid="1"))
+    attested.ingest()
+    attested.send("c", event(uuid="2", humidity=101.0))
+    with killed_at(f"{QUARANTINE}: published"):
+        attested.ingest()
+    file = corrections(lake, ("c.parquet", 0, event(uuid="2")))
+
+    early = replay(lake, "--correction", file)
+    attested.ingest()
+
+    assert (early.chosen, early.awaiting) == (0, 1)
+    assert [row["uuid"] for row in lake.rows(SILVER)] == ["1"]
+    assert attested.reconcile("--full").account.differences == []
+    assert replay(lake, "--correction", file) == ReplayReport(chosen=1, replayed=1, events=1)
+    assert attested.reconcile("--full").account.differences == []
+
+
+@pytest.mark.spark
+def test_a_compaction_of_quarantine_costs_no_second_replay(attested: AttestedLake) -> None:
+    attested.send("b", event(uuid="1", humidity=101.0))
+    attested.ingest()
+    file = corrections(attested.lake, ("b.parquet", 0, event(uuid="1")))
+
+    with overtaken_while_settling(attested.lake):
+        report = replay(attested.lake, "--correction", file)
+
+    assert report == ReplayReport(chosen=1, replayed=1, events=1)
+    assert [row["state"] for row in attested.lake.rows(QUARANTINE)] == ["replayed"]

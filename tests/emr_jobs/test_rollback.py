@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -11,10 +12,11 @@ from emr_jobs import replay_quarantine
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.lake import publish as publishing
 from emr_jobs.lake.errors import LakeError
+from emr_jobs.lake.ingest import IngestReport
 from emr_jobs.lake.rollback import roll_back
 from emr_jobs.roll_back import build_parser, restore
 from tests.emr_jobs.test_incremental import require_truth, run_job
-from tests.support.attested import AttestedLake
+from tests.support.attested import NOW, AttestedLake
 from tests.support.lake import NOON, Lake, event
 from tests.support.silver import SPEC, Silver
 
@@ -166,6 +168,31 @@ def test_a_step_within_a_publish_is_no_state_to_go_back_to(lake: Lake) -> None:
         with pytest.raises(LakeError, match=f"snapshot {step} was never published"):
             restore(lake.spark, lake.database, "clickstream_events", step)
     assert len(lake.rows("clickstream_events")) == 2
+
+
+def test_a_file_that_was_taken_away_stays_owed_and_stops_nobody(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its hour is closed by then; it is taken in should it come back."""
+    attested, later = AttestedLake(lake), NOW + timedelta(days=10)
+    attested.send("a", event())
+    attested.ingest()
+    good = lake.snapshots("clickstream_events")[-1]
+    bad = attested.send("b", event(uuid="b"))
+    lake.deliver("dt=2026-06-08/hour=00/c.parquet", event(uuid="c"))
+    attested.ingest(later)
+    restore(lake.spark, lake.database, "clickstream_events", good)
+    away = bad.rename(lake.bronze.parent / "b.parquet")
+
+    report = attested.ingest(later)
+
+    assert (report.files, report.gone) == (1, 1)
+    assert "1 files that a rollback took out are no longer there" in caplog.text
+    assert bad.name in caplog.text
+    assert attested.ingest(later) == IngestReport(gone=1)
+    away.rename(bad)
+    assert (attested.ingest(later).files, attested.ingest(later)) == (1, IngestReport())
+    assert len(lake.rows("clickstream_events")) == 3
 
 
 def tables(lake: Lake) -> tuple[list[tuple[str, float]], list[tuple[str, int, str]]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from emr_jobs import ingest_events, reconcile
 from emr_jobs.edge.kpi import parse_arguments
 from emr_jobs.edge.kpi import run as run_kpi
 from emr_jobs.kpi_event_geo import KPI as EVENT_GEO
 from emr_jobs.kpi_sensor_health import KPI as SENSOR_HEALTH
+from emr_jobs.lake import publish as publishing
+from emr_jobs.lake.ingest import IngestReport
 from kinesis.manifest import ACKED_SCHEMA
 from kinesis.records import describe
 from tests.support.lake import Lake
@@ -25,6 +29,49 @@ from tests.support.lake import Lake
 NOW = datetime(2026, 6, 2, 3, tzinfo=UTC)
 HOUR = "dt=2026-06-01/hour=12"
 SILVER, QUARANTINE = "clickstream_events", "clickstream_quarantine"
+
+
+class Killed(BaseException):
+    """As a kill: nothing handles it."""
+
+
+@contextmanager
+def killed_at(point: str) -> Iterator[None]:
+    """The job in the block is killed at the first commit point whose name ends so."""
+
+    def kill(passed: str) -> None:
+        if passed.endswith(point):
+            raise Killed(passed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "commit_point", kill)
+        try:
+            yield
+        except Killed:
+            return
+    pytest.fail(f"it never came to {point}")
+
+
+@contextmanager
+def overtaken_while_settling(lake: Lake, meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """When the job in the block has published silver, quarantine is compacted before entries are marked."""
+    waiting = [f"{SILVER}: published", f"{QUARANTINE}: publish the branch"]
+    catalog, _, table = lake.name(QUARANTINE).partition(".")
+
+    def compact(passed: str) -> None:
+        if waiting and passed.endswith(waiting[0]):
+            waiting.pop(0)
+            if not waiting:
+                options = "map('rewrite-all', 'true')"
+                lake.spark.sql(
+                    f"CALL {catalog}.system.rewrite_data_files(table => '{table}', options => {options})"
+                )
+                meanwhile()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "commit_point", compact)
+        yield
+    assert not waiting
 
 
 @dataclass
@@ -93,12 +140,12 @@ class AttestedLake:
         file.write_text("".join(f"{json.dumps(document)}\n" for document in documents))
         return file
 
-    def ingest(self, now: datetime = NOW) -> None:
+    def ingest(self, now: datetime = NOW) -> IngestReport:
         """Run the job of the first step, each time a second later."""
         self.ingests += 1
         now += timedelta(seconds=self.ingests)
         options = [*self.lake.arguments(SILVER), "--conversion-errors", str(self.errors)]
-        ingest_events.run(self.lake.spark, ingest_events.build_parser().parse_args(options), now)
+        return ingest_events.run(self.lake.spark, ingest_events.build_parser().parse_args(options), now)
 
     def count(self) -> None:
         """Run the KPI jobs whose tables count every event."""

@@ -72,7 +72,7 @@ class ModelLake:
         self.silver_base, self.quarantine_base = self.world.silver_version, self.world.quarantine_version
         return self.world.ledger
 
-    def list_delivered(self, closed: str) -> list[str]:
+    def list_delivered(self, ledger: Ledger) -> list[str]:
         return list(self.world.bronze)
 
     @contextmanager
@@ -88,7 +88,7 @@ class ModelLake:
         conflicts = {
             place: row
             for place, row in self.world.quarantine.items()
-            if row.is_valid and row.identity in touched
+            if row.is_valid and row.identity in touched and self.world.ledger.has_taken(place[0])
         }
         copies = {**conflicts, **known, **valid}
         events, standing = self.winners(copies, known)
@@ -122,11 +122,13 @@ class ModelLake:
             contents.add(row)
         return events, conflicts
 
-    def add_to_quarantine(self, findings: ModelFindings) -> None:
+    def add_to_quarantine(self, findings: ModelFindings, files: Sequence[str]) -> list[Position]:
         self.world.commit_point("quarantine: before")
         self._require(self.quarantine_base == self.world.quarantine_version)
+        left = [position for position in self.world.quarantine if position[0] in files]
         self.world.quarantine |= findings.entries
         self._quarantine_published()
+        return [position for position in left if position not in findings.entries]
 
     def publish(self, findings: ModelFindings, commit: Commit, ledger: Ledger) -> None:
         self.world.commit_point("silver: before")
@@ -142,10 +144,10 @@ class ModelLake:
             return ledger
         self.world.commit_point("settle: before")
         self._require(self.quarantine_base == self.world.quarantine_version)
-        returned = [position for position in self.world.quarantine if position[0] in ledger.returned]
         for position in self.reopened(ledger):
             if position in self.world.superseded:
                 self.world.quarantine[position] = self.world.superseded.pop(position)
+        returned = [position for position in self.world.quarantine if position[0] in ledger.returned]
         for position in [*ledger.retired, *returned]:
             if position in self.world.quarantine:
                 self.world.superseded[position] = self.world.quarantine.pop(position)
