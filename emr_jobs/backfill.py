@@ -25,6 +25,7 @@ from emr_jobs.lake.backfill import Backfill, DayChange, planned, publish_backfil
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.lake.event_tables import EventTables
 from emr_jobs.lake.history import EventHistory
+from emr_jobs.lake.ingest import settle
 from emr_jobs.lake.publish import start_over
 from emr_jobs.lake.silver import Delivery, SilverLake
 
@@ -118,6 +119,7 @@ def run(spark: SparkSession, options: argparse.Namespace, now: datetime | None =
     if not options.apply:
         return start_over(lambda: _show(lake, wanted, options))
     report = start_over(lambda: _apply(lake, wanted, options.open_hours))
+    settle(lake)
     work = update_all(spark, options.table, options.database, options.warehouse)
     return replace(report, work=work)
 

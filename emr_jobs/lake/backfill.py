@@ -2,8 +2,8 @@
 
 All that was taken in counts: the delivered files that the ledger knows, with the corrections that were
 replayed, without erased sensors. A day's rows are replaced as a whole, all days in one commit; where nothing
-differs nothing is committed. Rows that arrived before what retention has left whole cannot be computed anew:
-they stay, and are judged with the others.
+differs nothing is committed. Days are refused of which a copy may have arrived before what retention has left
+whole: the one that counts might be gone, while the ledger still counts its duplicates.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def planned(lake: SilverLake, wanted: DayRange, ledger: Ledger, open_hours: int)
     """
     _require_partitions(lake)
     _require_closed(wanted, ledger, lake.now - timedelta(hours=open_hours))
+    _require_retained(wanted, Retained.of(*lake.properties()).since)
     with ExitStack() as cached:
-        start = max(f"{wanted.first - A_DAY}", Retained.of(*lake.properties()).since)
         known = cached.enter_context(persisted(lake.rows.where(within_days(wanted.days))))
-        copies = _copies(lake, wanted, ledger, start, known)
+        copies = _copies(lake, wanted, ledger, known)
         places = cached.enter_context(persisted(to_places(copies, known, lake.quarantine.rows)))
         expected = cached.enter_context(persisted(to_expected(places, known, F.lit(lake.now))))
         days = tuple(DayChange(**row.asDict()) for row in to_changed_days(known, expected).collect())
@@ -122,7 +122,7 @@ def planned(lake: SilverLake, wanted: DayRange, ledger: Ledger, open_hours: int)
 
 
 def publish_backfill(lake: SilverLake, plan: Backfill) -> None:
-    """Publish what is to change: entries that are missing first, then silver, then what has become of others.
+    """Publish what is to change: entries that are missing first, then silver, which announces the others.
 
     Raises:
         ConcurrentPublishError: somebody else was faster.
@@ -152,7 +152,6 @@ def publish_backfill(lake: SilverLake, plan: Backfill) -> None:
         require_equal(f"events that {lake.name} would hold twice", 0, twice)
 
     lake.publish_rows(write, audit, plan.ledger.noting(commit))
-    lake.settle(lake.look())
 
 
 def _require_partitions(lake: SilverLake) -> None:
@@ -173,18 +172,24 @@ def _require_closed(wanted: DayRange, ledger: Ledger, over: datetime) -> None:
         )
 
 
-def _copies(lake: SilverLake, wanted: DayRange, ledger: Ledger, start: str, known: DataFrame) -> DataFrame:
-    """All that was taken in of the days: as delivered, as corrected, and what arrived before ``start``."""
+def _require_retained(wanted: DayRange, since: str) -> None:
+    """Refuse days of whose copies some may have arrived before day ``since`` (empty: all are there)."""
+    if f"{wanted.first - A_DAY}" < since:
+        raise LakeError(
+            f"{wanted.first} cannot be computed anew: retention has deleted what arrived before {since}; "
+            f"days from {date.fromisoformat(since) + A_DAY} on can be"
+        )
+
+
+def _copies(lake: SilverLake, wanted: DayRange, ledger: Ledger, known: DataFrame) -> DataFrame:
+    """All that was taken in of the days, as delivered or as corrected."""
     root = lake.delivery.events
-    listed = list_delivered(lake.spark, root, f"{start}T00")
+    listed = list_delivered(lake.spark, root, f"{wanted.first - A_DAY}T00")
     awaiting = frozenset(ledger.new_files(listed))
     files = [file for file in listed if file not in awaiting]
     corrected = _corrected(lake)
-    early = F.coalesce(F.col("arrival_hour") < F.to_timestamp(F.lit(f"{start} 00:00:00")), F.lit(False))
-    _require_files(lake, known.where(~early), files, corrected)
-    columns = (*BRONZE.column_names, "arrival_hour", *POSITION)
-    copies = known.where(early).select(*columns).unionByName(lake.quarantine.conflicts.where(early))
-    copies = copies.unionByName(corrected.where(~early))
+    _require_files(lake, known, files, corrected)
+    copies = corrected
     if files:
         delivered = read_bronze_files(lake.spark, root, files)
         plain = delivered.join(F.broadcast(corrected.select(*POSITION)), list(POSITION), "left_anti")

@@ -11,13 +11,13 @@ import pytest
 from config.events import RejectReason
 from config.jobs import BACKFILL, Bundle, spark_submit_arguments
 from config.project_config import Settings
-from emr_jobs import backfill, replay_quarantine
+from emr_jobs import backfill, replay_quarantine, roll_back
 from emr_jobs.backfill import BackfillReport, build_parser, lines_of
 from emr_jobs.edge.kpis import KPIS, update_all
 from emr_jobs.lake.errors import LakeError
 from emr_jobs.transforms import recomputed, validity
 from tests.emr_jobs.test_incremental import require_truth
-from tests.support.attested import NOW, SILVER, AttestedLake
+from tests.support.attested import NOW, QUARANTINE, SILVER, AttestedLake, overtaken_while_settling
 from tests.support.lake import NOON, Lake, event
 
 pytestmark = pytest.mark.spark
@@ -48,14 +48,19 @@ def attested(lake: Lake) -> AttestedLake:
     attested.send("d", event(uuid="5", temperature=80.0), event(uuid="1"), event(uuid="6", timestamp=None))
     attested.fail("x-1", b"{torn")
     attested.ingest(LATER)
-    (entry,) = (row for row in lake.rows("clickstream_quarantine") if '"uuid":"2"' in row["raw"])
-    file = lake.bronze.parent / "corrections.jsonl"
-    position = {name: entry[name] for name in ("source_file", "source_row")}
-    file.write_text(json.dumps({**position, "event": event(uuid="2", humidity=10.0)}))
-    options = [*lake.arguments(SILVER), "--correction", str(file)]
-    replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(options), NOW)
+    correct(lake, event(uuid="2", humidity=10.0))
     update_all(lake.spark, SILVER, lake.database, str(lake.warehouse))
     return attested
+
+
+def correct(lake: Lake, event: dict[str, Any]) -> None:
+    """Replay the entry of this uuid with a correction."""
+    (entry,) = (row for row in lake.rows(QUARANTINE) if f'"uuid":"{event["uuid"]}"' in row["raw"])
+    file = lake.bronze.parent / "corrections.jsonl"
+    position = {name: entry[name] for name in ("source_file", "source_row")}
+    file.write_text(json.dumps({**position, "event": event}))
+    options = [*lake.arguments(SILVER), "--correction", str(file)]
+    replay_quarantine.run(lake.spark, replay_quarantine.build_parser().parse_args(options), NOW)
 
 
 def test_damage_is_shown_and_mended_to_what_was(attested: AttestedLake) -> None:
@@ -137,6 +142,49 @@ def test_what_cannot_be_computed_anew_is_refused(lake: Lake) -> None:
     lake.spark.sql(f"ALTER TABLE {name} DROP PARTITION FIELD days(event_time)")
     with pytest.raises(LakeError, match="not partitioned by days"):
         run(lake)
+
+
+def test_a_compaction_of_quarantine_hides_nothing_of_what_was_done(
+    attested: AttestedLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = validity._rules()
+    right_after_all = {RejectReason.TEMPERATURE_RANGE: validity.F.lit(False)}
+    monkeypatch.setattr(validity, "_rules", lambda: {**rules, **right_after_all})
+
+    with overtaken_while_settling(attested.lake):
+        report = run(attested.lake, *DAYS, "--apply")
+
+    assert [(f"{day.day}", day.added) for day in report.days] == [("2026-06-01", 1)]
+    assert report.entries_done == 1
+
+
+def test_what_a_rollback_took_out_is_left_to_ingest(lake: Lake) -> None:
+    """Also what was corrected there: the entry comes anew with its file."""
+    attested = AttestedLake(lake)
+    attested.send("a", event(uuid="1"))
+    attested.ingest(LATER)
+    good = lake.snapshots(SILVER)[-1]
+    attested.send("b", event(uuid="2", humidity=101.0))
+    attested.ingest(LATER)
+    correct(lake, event(uuid="2"))
+    roll_back.restore(lake.spark, lake.database, SILVER, good)
+
+    assert run(lake, *DAYS, "--apply").days == ()
+    attested.ingest(LATER)
+
+    account = attested.reconcile("--full").account
+    assert (account.differences, account.silver, account.quarantined) == ([], 1, 1)
+
+
+def test_days_of_which_retention_has_deleted_copies_are_refused(attested: AttestedLake) -> None:
+    """The copy that counts may have expired while a duplicate of it has not."""
+    lake = attested.lake
+    expired = """('lakehouse.expired'='{"rows": 1, "before": "2026-05-30T05:00:00+00:00"}')"""
+    lake.spark.sql(f"ALTER TABLE {lake.name(SILVER)} SET TBLPROPERTIES {expired}")
+
+    with pytest.raises(LakeError, match="what arrived before 2026-05-31; days from 2026-06-01 on"):
+        run(lake)
+    assert run(lake, "--first-day", "2026-06-01", "--last-day", "2026-06-01").days == ()
 
 
 def test_without_tables_it_says_what_to_do(lake: Lake) -> None:
