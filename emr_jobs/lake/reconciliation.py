@@ -26,7 +26,7 @@ from emr_jobs.lake.ledger import Ledger, hour_of
 from emr_jobs.lake.manifests import ManifestPart, read_parts
 from emr_jobs.lake.tables import Snapshot
 from emr_jobs.transforms.attested import to_missing, to_short
-from emr_jobs.transforms.erased import is_erased, is_erased_entry
+from emr_jobs.transforms.erased import SAID_BY_ENTRIES, is_erased, is_erased_entry
 from emr_jobs.transforms.identity import IDENTITY, POSITION, arrival_day, content
 from emr_jobs.transforms.numbers import SECONDS_A_DAY
 
@@ -67,7 +67,7 @@ class LakeState:
             self.ledger.announced, "source_file string, source_row bigint, announced string"
         )
         return (
-            rows.where(~is_erased_entry(self.ledger.erasing_until))
+            rows.where(~is_erased_entry(self.ledger.erasing_until, SAID_BY_ENTRIES))
             .join(F.broadcast(returned), "source_file", "left_anti")
             .join(F.broadcast(announced), list(POSITION), "left")
             .withColumn("state", F.coalesce("announced", "state"))

@@ -60,8 +60,8 @@ def test_a_winner_by_arrival_is_not_the_truth(lake: Lake, monkeypatch: pytest.Mo
 
 
 def test_without_the_ledger_duplicates_count_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoilt = mutant(Ledger.new_files, " and file not in self.taken", "")
-    monkeypatch.setattr(Ledger, "new_files", spoilt)
+    spoilt = mutant(Ledger._is_new, " and file not in self.taken", "")
+    monkeypatch.setattr(Ledger, "_is_new", spoilt)
 
     with pytest.raises(AssertionError, match=r"\{'2026-06-01': 2\} == \{'2026-06-01': 1\}"):
         live_through(lake)

@@ -35,7 +35,9 @@ class FirehoseWorker:
             delivery.stop(STOP_SECONDS)
 
     def _run(self) -> None:
-        while not self._stopped.wait(POLL_SECONDS):
+        is_last = False
+        while not is_last:
+            is_last = self._stopped.wait(POLL_SECONDS)  # a last look: streams may be new
             try:
                 self._match_streams()
             except Exception:
