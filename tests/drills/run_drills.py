@@ -82,8 +82,8 @@ def s3_unavailable(stack: DrillStack) -> float:
         {"service": "s3", "operation": operation, "path": path, "remaining": SLOW_REQUESTS}
         for operation, path in (
             ("GET", "/clickstream/"),
-            ("GET", "/analytics.db/"),
-            ("PUT", "/analytics.db/"),
+            ("GET", "/clickstream_events/"),
+            ("PUT", "/clickstream_events/"),
         )
     ]
     with stack.faults(*slow):
