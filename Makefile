@@ -64,7 +64,8 @@ destroy: setup ## Remove the stacks; refuses on data: make destroy ENVIRONMENT=d
 
 audit: setup ## Known vulnerabilities of the locked packages (asks osv.dev: needs the internet)
 	@.venv/bin/uv tool run pip-audit@2.10.1 --vulnerability-service osv --require-hashes --disable-pip \
-	  --requirement requirements.lock
+	  $(addprefix --requirement ,requirements.lock emr_jobs/requirements.lock local_stack/trino/requirements.lock \
+	  tests/cloudformation/checkov.lock)
 
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	@.venv/bin/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml -o requirements.lock

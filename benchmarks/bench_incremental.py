@@ -18,6 +18,7 @@ import json
 import os
 import re
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -42,7 +43,7 @@ from tests.support.emulated_aws import run_emulated_aws
 KPI_JOBS = (kpi_sensor_health.KPI, kpi_temp_humidity.KPI, kpi_event_geo.KPI)
 AIM = 1.2
 BEHIND = (30, 365)
-DAYS_AT_ONCE = 30
+DAYS_AT_ONCE = 73
 """So many are taken in at once while a lake is made."""
 
 BUCKET = "bench-lake"
@@ -114,6 +115,7 @@ def make_lake(spark: SparkSession, behind: int, events_a_day: int) -> None:
         days = range(first, min(first + DAYS_AT_ONCE, behind))
         deliver(spark, behind, days, events_a_day)
         ingest(spark, behind, days[-1])
+        print(f"lake of {behind} days: {days.stop} are in", file=sys.stderr)
     run_kpis(spark, behind, behind - 1)
     run_reconcile(spark, behind, behind - 1)
 
