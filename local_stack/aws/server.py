@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import socket
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
@@ -23,10 +21,8 @@ from local_stack.aws.faults import FaultInjector
 from local_stack.aws.iam.guard import Guard
 from local_stack.aws.listener import HOST
 from local_stack.aws.s3.ranges import RangeReader
+from local_stack.aws.stop_signal import StopSignal
 from local_stack.aws.wsgi import ErrorBoundary, Gate
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +44,7 @@ def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool)
     Raises:
         StateError: the state could not be saved.
     """
-    stop_requested = _stop_on_signals()
+    stop_signal = StopSignal()
     port = listener.getsockname()[1]
     state_dir.mkdir(parents=True, exist_ok=True)
     context = ServerContext(endpoint=f"http://{HOST}:{port}", state_dir=state_dir.resolve(), region=region)
@@ -67,7 +63,7 @@ def serve(listener: socket.socket, state_dir: Path, region: str, *, fresh: bool)
         worker.start()
     print(json.dumps({"endpoint": context.endpoint, "port": port, "pid": os.getpid()}), flush=True)
 
-    stop_requested.wait()
+    stop_signal.wait()
     log.info("Stopping")
     # Workers first: what they finish may need to be served.
     for worker in reversed(workers):
@@ -90,14 +86,3 @@ def _stop(worker: Worker) -> None:
     except Exception:
         # The others must still flush, and the state must still be saved.
         log.exception("%s did not stop cleanly", type(worker).__name__)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop_requested = threading.Event()
-
-    def request_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop_requested.set()
-
-    signal.signal(signal.SIGTERM, request_stop)
-    signal.signal(signal.SIGINT, request_stop)
-    return stop_requested
