@@ -42,11 +42,18 @@ def test_state_survives_a_clean_stop_and_fresh_forgets_it(tmp_path: Path) -> Non
         aws.client("s3").create_bucket(
             Bucket="kept", CreateBucketConfiguration={"LocationConstraint": aws.region}
         )
-        aws.client("s3").put_object(Bucket="kept", Key="a/b.txt", Body=b"still here")
+        aws.client("s3").put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        for body in (b"replaced", b"still here"):
+            aws.client("s3").put_object(Bucket="kept", Key="a/b.txt", Body=body)
+        aws.client("s3").put_object(Bucket="kept", Key="a/gone.txt", Body=b"x")
+        aws.client("s3").delete_object(Bucket="kept", Key="a/gone.txt")
         aws.client("sqs").create_queue(QueueName="kept")
         assert aws.stop() == 0
     with run_emulated_aws(tmp_path) as aws:
         assert aws.client("s3").get_object(Bucket="kept", Key="a/b.txt")["Body"].read() == b"still here"
+        listed = aws.client("s3").list_object_versions(Bucket="kept")
+        assert sorted(version["Size"] for version in listed["Versions"]) == [1, 8, 10]
+        assert [marker["Key"] for marker in listed["DeleteMarkers"]] == ["a/gone.txt"]
         assert len(aws.client("sqs").list_queues()["QueueUrls"]) == 1
         with pytest.raises(ClientError, match="BucketAlreadyOwnedByYou"):
             aws.client("s3").create_bucket(

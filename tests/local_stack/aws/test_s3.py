@@ -13,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from moto.s3.utils import _VersionedKeyStore
 
+from local_stack.aws.s3.keys import all_versions, newest_versions
 from local_stack.aws.s3.operations import is_known
 from tests.support.emulated_aws import EmulatedAws
 
@@ -161,6 +163,14 @@ def test_readers_of_an_object_that_is_replaced_get_the_old_or_the_new_one(
         for reader in readers:
             reader.result()
     assert problems == []
+
+
+def test_a_listing_shows_the_keys_as_they_were_when_it_began() -> None:
+    store = _VersionedKeyStore({"a": [1, 2], "b": [3], "c": []})
+    newest, versions = newest_versions(store), all_versions(store)
+    assert (next(newest), next(versions)) == (("a", 2), ("a", [1, 2]))
+    dict.pop(store, "b")
+    assert (list(newest), list(versions)) == ([("b", 3)], [("b", [3])])
 
 
 @aws
